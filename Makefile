@@ -1,0 +1,48 @@
+# Needs only python3 (3.11 or later) and make: every target sets up what it needs first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PACKS := src/fairgate/packs/ai_api $(patsubst %/,%,$(wildcard examples/*/))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test coverage check bench soak docs
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+setup: $(READY) ## make .venv and install Fairgate with its tools in it
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(READY) ## play a seeded day of an AI API through the door and watch it decide
+	$(BIN)/fairgate demo
+
+run: $(READY) ## serve decisions on this machine
+	$(BIN)/fairgate serve
+
+test: $(READY) ## run the tests, less the benchmarks and the soak tests
+	$(BIN)/python -m pytest
+
+coverage: $(READY) ## run the tests and show the lines and branches they miss
+	$(BIN)/python -m pytest --cov --cov-report=term-missing
+
+check: $(READY) ## lint, format, types, layers, dependencies, and the packs' own tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry src
+	set -e; for pack in $(PACKS); do $(BIN)/fairgate check "$$pack"; done
+
+bench: $(READY) ## measure, and write build/bench.json; ONLY=name runs one
+	$(BIN)/python -m tests.benchmarks $(ONLY)
+
+soak: $(READY) ## run the tests that run long on purpose
+	$(BIN)/python -m pytest -m soak
+
+docs: $(READY) ## write the reference pages again from the program's own objects
+	$(BIN)/python docs/generate.py

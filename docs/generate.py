@@ -1,0 +1,258 @@
+"""Write the generated parts of the reference pages again, from the objects that the program itself uses.
+
+A generated part stands between `<!-- generated: name -->` and `<!-- end -->`. `make docs` runs this; a test fails while
+a page is stale.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from msgspec import NODEFAULT, inspect
+
+from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND, WINDOW_ALIASES, WINDOWS
+from fairgate.ingest.identifiers import TYPES
+from fairgate.language.aggregates import AGGREGATES, Gathering
+from fairgate.language.declarations import RESERVED
+from fairgate.language.functions import FUNCTIONS, Function
+from fairgate.language.pack_tables import (
+    AttributeTable,
+    CostTable,
+    EventTable,
+    FeatureTable,
+    ListTable,
+    PackTable,
+    ReasonTable,
+    RuleTable,
+    RuleTestTable,
+    SegmentTable,
+    SourceEventTable,
+    SourceTable,
+    Table,
+)
+from fairgate.language.tree import PLAIN_TYPES, PLAIN_TYPES_ABOUT, Kind
+
+REFERENCE = Path(__file__).parent / "reference"
+_PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+#: What each key of a pack's tables means. A key without an entry here stops the generator.
+KEYS: Mapping[type[Table], Mapping[str, str]] = {
+    PackTable: {
+        "name": "what the pack is called",
+        "version": "for people; Fairgate itself tells two packs apart by their content",
+        "about": "what it is for",
+        "prior": "the probability that an event is abusive, before anything is known about it",
+    },
+    EventTable: {
+        "about": "what happened when such an event is sent",
+        "label_of": "makes it a label: the event types it speaks of. `of` (the event's id) and `bad` are needed",
+        "attributes": "its attributes, by name: a type, or a table as below",
+    },
+    AttributeTable: {
+        "type": "one of the types above",
+        "entity": "the kind of entity it identifies: account, ip, device, ...",
+        "personal": "kept in a part of the log of its own, and never in clear in a profile",
+        "required": "an event without it is refused",
+        "about": "what it says",
+    },
+    FeatureTable: {
+        "name": "what rules call it, and the column it is recorded in",
+        "value": "one aggregate",
+        "on": "the event types at which it is read and recorded",
+        "about": "what it says",
+    },
+    RuleTable: {
+        "name": "what other rules, decisions and reports call it",
+        "on": "the event types at which it is asked",
+        "when": "the condition",
+        "score": "log-odds of abuse that it adds when it fires",
+        "action": "the least that it asks for when it fires; or a table of one for each event type",
+        "reason": "the code of a `[[reason]]`; needed with a score or an action",
+        "why": "a line for the reviewer, with expressions in braces",
+        "group": "the kind of evidence; a grave action needs two kinds",
+        "mode": "`shadow`, `canary 5%` or `live`",
+        "by": "the entity a canary is drawn on; else the first that all its event types share",
+        "daily_cap": "how often in a UTC day it may count; after that it is silent and the decision says so",
+        "owner": "whom to ask",
+        "tests": "events on which it must, or must not, fire",
+    },
+    RuleTestTable: {
+        "fires": "true: it must fire on the last event. false: it must not fire on any",
+        "events": "the events, in order",
+        "about": "what the test shows",
+    },
+    ReasonTable: {
+        "code": "what rules name",
+        "user": "what the user is told: nothing of how it was found",
+        "reviewer": "what to look at",
+        "executive": "what it means for the business",
+    },
+    SegmentTable: {
+        "name": "what decisions call it",
+        "on": "the event types at which it is looked for; all, unless given",
+        "when": "the condition, over the event alone. The last segment has none: it takes the rest",
+        "costs": "the costs of each action; those left out are the last segment's",
+    },
+    CostTable: {
+        "bad": "what the action costs on an abusive event",
+        "good": "what it costs on an honest one",
+    },
+    ListTable: {
+        "name": "what rules call it",
+        "about": "what is in it",
+        "entity": "the kind of entity that it lists; its values are compared in their canonical form",
+        "effect": "the action on every event of a listed entity; `allow` wins over everything",
+        "reason": "the code of a `[[reason]]`; needed with an effect other than `allow`",
+        "entries": "values that come with the pack and never end",
+        "file": "a file of the pack with more of them, one a line, `#` starts a comment",
+    },
+    SourceTable: {
+        "format": "of the files",
+        "event": "how a row becomes an event; one row may become several",
+        "name": "what the events' `source` is; the pack's name, unless given",
+        "time_format": "the unit of times that are numbers",
+    },
+    SourceEventTable: {
+        "type": "the event type",
+        "id": "the column of the event's id",
+        "time": "the column of its time",
+        "when": "values that columns must have for the row to become this event",
+        "id_prefix": "put before the id, so that two events of one row differ",
+        "delay": "added to the time, as for a label that becomes known later",
+        "attributes": "attributes by the columns they come from",
+    },
+}
+
+_NAMES: Mapping[type[Table], str] = {
+    PackTable: "pack", EventTable: "event", AttributeTable: "attribute", FeatureTable: "feature", RuleTable: "rule",
+    RuleTestTable: "test", ReasonTable: "reason", SegmentTable: "segment", CostTable: "cost", ListTable: "list",
+    SourceTable: "source", SourceEventTable: "source-event",
+}  # fmt: skip
+
+
+def table(heads: tuple[str, ...], *rows: tuple[str, ...]) -> str:
+    """A Markdown table."""
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def keys(shape: type[Table]) -> str:
+    """The keys of a table, what each takes, and what it means."""
+    found = inspect.type_info(shape)
+    assert isinstance(found, inspect.StructType)  # noqa: S101 - every table is one
+    rows = [(f"`{each.name}`", f"{_takes(each.type)}{_default(each)}", KEYS[shape][each.name]) for each in found.fields]
+    return table(("key", "value", "meaning"), *rows)
+
+
+def _takes(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.UnionType(types=types):
+            return " or ".join(_takes(each) for each in types if not isinstance(each, inspect.NoneType))
+        case inspect.LiteralType(values=values):
+            return ", ".join(f"`{each}`" for each in values)
+        case inspect.ListType(item_type=item):
+            return f"array of {_takes(item)}s"
+        case inspect.DictType() | inspect.StructType():
+            return "table"
+        case _:
+            return {"StrType": "text", "BoolType": "bool", "IntType": "whole number"}.get(type(kind).__name__, "number")
+
+
+def _default(field: inspect.Field) -> str:
+    if field.required:
+        return ", required"
+    plain = field.default not in (NODEFAULT, None, "", False)
+    return f"; `{field.default}` unless given" if plain else ""
+
+
+def types() -> str:
+    """The types of attributes."""
+    rows = [(f"`{name}`", kind, PLAIN_TYPES_ABOUT[name], "") for name, kind in PLAIN_TYPES.items()]
+    for name, semantic in TYPES.items():
+        parts = " ".join(f"`{part}`" for part in semantic.fields)
+        rows.append((f"`{name}`", Kind.TEXT, semantic.about, parts))
+    return table(("type", "in rules", "what it is", "parts"), *rows)
+
+
+def functions() -> str:
+    """The functions, with how each is called."""
+    return table(
+        ("function", "gives", "what"), *((f"`{_call(each)}`", each.result, each.about) for each in FUNCTIONS.values())
+    )
+
+
+def _call(function: Function) -> str:
+    if function.name == "cidr":
+        return "ip in cidr(text, ...)"
+    return f"{function.name}({', '.join(function.parameters)})"
+
+
+def aggregates() -> str:
+    """The aggregates, with how each is written."""
+    return table(
+        ("aggregate", "gives", "what"),
+        *((f"`{_aggregate(each)}`", each.kind or "what `x` is", each.about) for each in AGGREGATES.values()),
+    )
+
+
+def _aggregate(gathering: Gathering) -> str:
+    first = {"event": '"event.type"', "bool": "condition"}.get(gathering.first, "x")
+    over = "[over=]" if gathering.profile else "over="
+    on = "" if gathering.first == "event" else ", [on=]"
+    return f"{gathering.name}({first}, by=, {over}, [where=]{on})"
+
+
+def windows() -> str:
+    """The windows and their buckets."""
+    spellings = {
+        name: [f"`{name}`", *(f"`{alias}`" for alias, of in WINDOW_ALIASES.items() if of == name)] for name in WINDOWS
+    }
+    rows = [
+        (
+            ", ".join(spellings[name]),
+            str(window.buckets),
+            _duration(window.tick),
+            _duration(window.length - window.tick),
+        )
+        for name, window in WINDOWS.items()
+    ]
+    return table(("window", "buckets", "of", "covers at least"), *rows)
+
+
+def _duration(time: int) -> str:
+    unit, letter = next(
+        (unit, letter) for unit, letter in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s")) if time % unit == 0
+    )
+    return f"{time // unit}{letter}"
+
+
+def reserved() -> str:
+    """The words that no attribute, feature or rule may be called."""
+    return " ".join(f"`{word}`" for word in sorted(RESERVED))
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "types": types,
+    "functions": functions,
+    "aggregates": aggregates,
+    "windows": windows,
+    "reserved": reserved,
+    **{f"keys-{name}": partial(keys, shape) for shape, name in _NAMES.items()},
+}
+
+
+def generated(page: str) -> str:
+    """A page with its generated parts as they should be. KeyError for a part that nobody generates."""
+    return _PART.sub(lambda match: f"{match[1]}{PARTS[match[2]]()}\n{match[3]}", page)
+
+
+def main() -> None:
+    """Rewrite every reference page."""
+    for path in sorted(REFERENCE.glob("*.md")):
+        page = path.read_text("utf-8")
+        path.write_text(generated(page), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Everything on one machine, in the process itself: the default."""

@@ -1,0 +1,1 @@
+"""Which rules fire on an event, and which lists it stands in."""

@@ -1,0 +1,31 @@
+"""The steps that enforcement can take."""
+
+from enum import IntEnum
+
+
+class Action(IntEnum):
+    """An enforcement step that can be undone, from the mildest to the gravest."""
+
+    ALLOW = 0
+    WATCH = 1
+    THROTTLE = 2
+    CHALLENGE = 3
+    HOLD = 4
+    SUSPEND = 5
+    BAN = 6
+
+    @property
+    def word(self) -> str:
+        """The action as packs, answers and people write it."""
+        return self.name.lower()
+
+    @property
+    def grave(self) -> bool:
+        """Needs two independent kinds of evidence or a human."""
+        return self >= Action.SUSPEND
+
+
+ACTIONS = {action.word: action for action in Action}
+
+#: The gravest step that one kind of evidence alone can cause.
+MOST_UNGRAVE = Action.HOLD

@@ -1,0 +1,1 @@
+"""How people and services get in: the command line and the door."""

@@ -1,0 +1,158 @@
+"""`fairgate demo`: a simulated day of an AI API, streamed through a real door in fast time."""
+
+import asyncio
+import contextlib
+import http.client
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from fairgate.domain.errors import DoorFailed
+from fairgate.domain.event import Event, Refusal, microseconds
+from fairgate.entrypoints.decision_api import Door
+from fairgate.entrypoints.demo_screen import Day, Shown, line, live_view, print_summary
+from fairgate.entrypoints.serve_command import server_of
+from fairgate.ingest.decode import Taken
+from fairgate.pipeline.online import Outcome, Pipeline
+from fairgate.simulate.clock import FastClock
+from fairgate.simulate.day_parts import SampleEvent
+from fairgate.simulate.sample_day import CustomerKind, SampleDay, sample_day
+from fairgate.wiring import Settings, calm_collector, open_pipeline
+
+#: The simulated day begins here, whatever day it is: the same seed shows the same day.
+DAY_BEGINS = microseconds(datetime(2026, 11, 16, tzinfo=UTC))
+_DAY_SECONDS = 86_400
+_POLL_SECONDS = 0.05
+_FRAMES_PER_SECOND = 8
+_MOST_AT_ONCE = 1_000
+_NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def run(*, seed: int, minutes: float, port: int, data: Path | None, stop: bool) -> int:
+    """Play the day in so many minutes, show it, sum it up; then stay open until interrupted, unless `stop`."""
+    console = Console()
+    day = sample_day(seed, DAY_BEGINS)
+    clock = FastClock(DAY_BEGINS, _DAY_SECONDS / (minutes * 60))
+    with contextlib.ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fairgate-demo-")))
+        settings = Settings(pack="ai_api", data=folder, port=port)
+        console.print("Getting ready (the first start compiles the kernel, about 10 seconds) ...")
+        pipeline = stack.enter_context(open_pipeline(settings, clock))
+        calm_collector()
+        return asyncio.run(_Demo(console, day, clock, pipeline, settings).play(stop=stop))
+
+
+class _Demo:
+    def __init__(
+        self, console: Console, day: SampleDay, clock: FastClock, pipeline: Pipeline, settings: Settings
+    ) -> None:
+        self._console = console
+        self._events = day.events
+        self._clock = clock
+        self._pipeline = pipeline
+        self._settings = settings
+        attacked = frozenset(kind for kind in CustomerKind if not kind.honest)
+        self._day = Day(day.kinds, attacked, day.abusive)
+        self._over = threading.Event()
+
+    async def play(self, *, stop: bool) -> int:
+        door = Door(self._pipeline, snapshot_events=self._settings.snapshot_events, on_taken=self._seen)
+        server = server_of(door, self._settings.host, self._settings.port)
+        serving = asyncio.create_task(server.serve())
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn sets a flag, no event
+            await asyncio.sleep(_POLL_SECONDS)
+        if serving.done():
+            await serving
+            return 1
+        port = server.servers[0].sockets[0].getsockname()[1]
+        self._clock.restart()
+        streaming = asyncio.get_running_loop().run_in_executor(None, self._stream, port)
+        await self._show(streaming, serving)
+        if not serving.done():
+            await streaming
+            print_summary(self._day, self._console)
+            self._farewell(port, stop=stop)
+            server.should_exit = stop
+        self._over.set()
+        await serving
+        return 0
+
+    async def _show(self, streaming: asyncio.Future[None], serving: asyncio.Task[None]) -> None:
+        """Draw until the day is over, or the server is told to stop."""
+        began, drawn = time.monotonic(), 0
+        live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        with live or contextlib.nullcontext():
+            while not streaming.done() and not serving.done():
+                await asyncio.sleep(1 / _FRAMES_PER_SECOND)
+                rate = self._day.events / (time.monotonic() - began)
+                if live is not None:
+                    live.update(live_view(self._day, min(self._clock.now(), self._events[-1].time), rate), refresh=True)
+                else:
+                    drawn = self._print_new(drawn)
+        if serving.done():
+            self._over.set()
+
+    def _print_new(self, drawn: int) -> int:
+        """Where there is no terminal: a line for each account and decision that is new or went on since last time."""
+        new = min(self._day.notable - drawn, len(self._day.recent))
+        for shown, _ in list(self._day.recent.values())[len(self._day.recent) - new :]:
+            self._console.print(line(shown), highlight=False, markup=False, soft_wrap=True)
+        return self._day.notable
+
+    def _farewell(self, port: int, *, stop: bool) -> None:
+        if stop:
+            return
+        data = '{"account":"me","email":"me@mailinator.com"}'
+        body = f'{{"specversion":"1.0","id":"try-1","source":"me","type":"account.signup","data":{data}}}'
+        self._console.print(f"\nThe door stays open at http://127.0.0.1:{port}. Ctrl-C closes it. Try:")
+        command = f"  curl -s http://127.0.0.1:{port}/v1/decide -d '{body}'"
+        self._console.print(command, highlight=False, markup=False, soft_wrap=True)
+
+    def _stream(self, port: int) -> None:
+        """Send each event when its time has come, as another team's service would."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        sent = 0
+        while sent < len(self._events) and not self._over.is_set():
+            due = self._due(sent)
+            if due == sent:
+                time.sleep(max(_POLL_SECONDS, self._clock.real_seconds_until(self._events[sent].time)))
+                continue
+            _post(connection, self._events[sent:due])
+            sent = due
+        connection.close()
+
+    def _due(self, sent: int) -> int:
+        now = self._clock.now()
+        due = sent
+        most = min(len(self._events), sent + _MOST_AT_ONCE)
+        while due < most and self._events[due].time <= now:
+            due += 1
+        return due
+
+    def _seen(self, taken: Taken, outcome: Outcome) -> None:
+        """Told by the door of each outcome, once it is durable."""
+        if isinstance(outcome, Refusal) or not isinstance(taken, Event):
+            self._day.refused += 1
+            return
+        decision = outcome.decision
+        why = ""
+        if decision.rules:
+            judged = self._pipeline.judged(taken, outcome.sequence)
+            why = "; ".join(self._pipeline.engine.why(judged).values())
+        self._day.count(
+            Shown(taken.time, taken.type, str(taken.data.account), decision.action.word, decision.rules, why), taken.id
+        )
+
+
+def _post(connection: http.client.HTTPConnection, events: Sequence[SampleEvent]) -> None:
+    connection.request("POST", "/v1/events", b"\n".join(event.body for event in events), _NDJSON)
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status not in (http.client.OK, http.client.UNPROCESSABLE_ENTITY):
+        raise DoorFailed(answer.status)

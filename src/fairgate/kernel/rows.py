@@ -1,0 +1,162 @@
+"""The arrays that hold packed rows, grown and swept around the compiled functions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairgate.kernel import layout as at
+from fairgate.kernel.advance import advance, sweep
+from fairgate.kernel.arena import Arena
+from fairgate.kernel.compiled import settle
+from fairgate.kernel.keys import fill, rehash, remember
+from fairgate.kernel.program import Program, TypeSpec
+
+_SWEEP_BUDGET = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RowsSize:
+    """How much is held: rows, bytes they use, bytes of address space, rows evicted so far, sets spilled now."""
+
+    rows: int
+    used_bytes: int
+    reserved_bytes: int
+    evicted: int
+    spills: int
+
+
+class Rows:
+    """Feature rows of one program in this process. Not safe for concurrent calls: one writer.
+
+    Growing the arena stops nobody for long (see `Arena`); doubling the table enters every row anew, which
+    `expected_rows` saves.
+    """
+
+    def __init__(self, program: Program, *, expected_rows: int = 1 << 12) -> None:
+        self.program = program
+        largest = max((family.row_words for family in program.families), default=1)
+        self._arena = Arena(1 + expected_rows * largest)
+        self._table = _table_for(expected_rows)
+        self._counters: NDArray[np.int64] = np.zeros(at.FREE_ROWS + len(program.families), np.int64)
+        self._counters[at.BUMP] = self._counters[at.CURSOR] = 1  # word 0 stays free: a row is never at 0
+        self._moment: NDArray[np.int64] = np.zeros((len(program.windows) + 1, at.MOMENT_WORDS), np.int64)
+
+    def advance(self, requests: NDArray[np.uint64], out: NDArray[np.float64], count: int) -> None:
+        """Take the first `count` requests in order; `out[i]` gets the values read for request i, NaN where missing.
+
+        `requests` is uint64 [n, program.request_words], `out` float64 [n, program.outs], both in C order; `layout` says
+        what a request's words are.
+        """
+        words, done = self.program.words, 0
+        while done < count:
+            done = advance(
+                words, self._table, self._arena.words, self._counters, self._moment, requests, out, done, count
+            )
+            if done < count:
+                self._make_room(int(requests[done, 0]))
+
+    def sweep(self, clock: int, budget: int = _SWEEP_BUDGET) -> int:
+        """Evict idle rows among the next `budget`; returns how many. Changes no answer."""
+        return sweep(self.program.words, self._table, self._arena.words, self._counters, clock, budget)
+
+    def size(self) -> RowsSize:
+        """What is held now."""
+        live = int(self._counters[at.ROWS])
+        return RowsSize(
+            rows=live,
+            used_bytes=8 * int(self._counters[at.BUMP]) + 16 * live,
+            reserved_bytes=self._arena.words.nbytes + self._table.nbytes,
+            evicted=int(self._counters[at.EVICTED]),
+            spills=int(self._counters[at.SPILLS]),
+        )
+
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """Copies of all there is to keep, for a snapshot."""
+        used = self._arena.words[: int(self._counters[at.BUMP])]
+        return {"table": self._table.copy(), "arena": used.copy(), "meta": self._counters.copy()}
+
+    def load(self, arrays: Mapping[str, NDArray[np.int64]]) -> None:
+        """Take over the rows that `arrays` were copied from; the program must be the one they were made with."""
+        used = arrays["arena"]
+        self._arena = Arena(max(used.size, self._arena.words.size))
+        self._arena.words[: used.size] = used
+        self._table = arrays["table"].astype(np.int64)
+        self._counters = arrays["meta"].astype(np.int64)
+
+    def _make_room(self, event_type: int) -> None:
+        """Double whatever may run out within the next event of this type."""
+        spec = self.program.types[event_type]
+        rows = int(self._counters[at.ROWS]) + len(spec.touches)
+        if 4 * rows > self._table.size:
+            larger = _table_for(rows)
+            rehash(self._table, larger)
+            self._table = larger
+        else:
+            size = self._arena.words.size
+            self._arena.grow(max(2 * size, size + self.program.most_words(spec)))
+
+
+class Memory:
+    """The first position at which each 64-bit key was met, 16 bytes a slot. A key never met is never known."""
+
+    def __init__(self) -> None:
+        self._table: NDArray[np.int64] = _table_for(1 << 12)
+        self._count = 0
+
+    def __len__(self) -> int:
+        """How many are held."""
+        return self._count
+
+    def remember(self, keys: NDArray[np.uint64], first: int) -> NDArray[np.int64]:
+        """For each key the position it was first met at, or -1 where it is new.
+
+        New keys are remembered at `first`, `first` + 1, ... in order. A key met twice in one call is known the second
+        time. No key may be 0.
+        """
+        if 4 * (self._count + keys.size) > self._table.size:
+            larger = _table_for(self._count + keys.size)
+            rehash(self._table, larger)
+            self._table = larger
+        answers = np.empty(keys.size, np.int64)
+        self._count += remember(self._table, keys.view(np.int64), first, answers)
+        return answers
+
+    def forget_before(self, position: int) -> None:
+        """Drop every key first met before a position."""
+        pairs = self.array()
+        self.load(pairs[pairs[:, 1] >= position])
+
+    def array(self) -> NDArray[np.int64]:
+        """A copy of all there is to keep, [n, 2] of key and position."""
+        pairs: NDArray[np.int64] = self._table.reshape(-1, 2)
+        held: NDArray[np.int64] = pairs[pairs[:, 0] != 0]
+        return held
+
+    def load(self, array: NDArray[np.int64]) -> None:
+        """Hold just what `array` was copied from."""
+        self._table = _table_for(len(array))
+        self._count = len(array)
+        fill(self._table, np.ascontiguousarray(array))
+
+
+def warm() -> bool:
+    """Compile what the kernel needs, or load it from where an earlier process kept it; to be called before "ready".
+
+    Returns whether all of it was loaded, which takes a quarter of a second; compiling takes seven. Where it compiles at
+    every start, numba has no folder that it can write to (see `fairgate.kernel.compiled`). After this, arrays of
+    another type or order than `Rows` and `Memory` ask for are a TypeError; they would be compiled for in mid-work.
+    """
+    rows, memory = Rows(Program((), (TypeSpec(at.REQUEST_HEADER, 0, ()),)), expected_rows=1), Memory()
+    rows.advance(np.zeros((1, at.REQUEST_HEADER), np.uint64), np.zeros((1, 1)), 1)
+    rows.sweep(0)
+    memory.remember(np.ones(1, np.uint64), 0)
+    memory.load(memory.array())
+    rehash(_table_for(1), _table_for(1))
+    return settle()
+
+
+def _table_for(keys: int) -> NDArray[np.int64]:
+    """A table that so many keys fill by a quarter to a half."""
+    return np.zeros(2 << max(11, (2 * keys - 1).bit_length()), np.int64)

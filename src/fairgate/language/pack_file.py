@@ -1,0 +1,288 @@
+"""Load a pack's folder of TOML files. Every fault names its file, line and column; unknown keys are faults."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import TypeVar
+
+from fairgate.domain.action import ACTIONS, Action
+from fairgate.domain.pack import (
+    Attribute,
+    EventType,
+    Feature,
+    ListSpec,
+    Mode,
+    Pack,
+    Place,
+    Reason,
+    Rule,
+    RuleTest,
+    Segment,
+    Source,
+    SourceEvent,
+    Stage,
+    Text,
+)
+from fairgate.domain.windows import DAY
+from fairgate.language.documents import Documents
+from fairgate.language.durations import HINT, parse_duration
+from fairgate.language.pack_tables import (
+    AttributeTable,
+    EventTable,
+    FeatureTable,
+    ListTable,
+    PackTable,
+    ReasonTable,
+    RuleTable,
+    SegmentTable,
+    SourceTable,
+)
+from fairgate.language.places import Path
+from fairgate.language.problems import Problems, one_of
+
+T = TypeVar("T")
+
+#: How much later than its row an event may be.
+LONGEST_DELAY = 3_650 * DAY
+
+_MODE = re.compile(r"(?P<word>shadow|live)|canary (?P<percent>\d{1,2}(?:\.\d{1,6})?)%")
+
+
+def load_pack(folder: FilePath) -> Pack:
+    """The pack in a folder: every `*.toml` below it, and the list files (`*.txt`) those name.
+
+    Raises `PackError` with all faults of form that were found; `check_pack` finds those of meaning.
+    """
+    problems = Problems()
+    if not folder.is_dir():
+        problems.add(Place(str(folder), 1, 1), "there is no such folder", hint="give the folder that holds pack.toml")
+    files = {}
+    for path in sorted([*folder.rglob("*.toml"), *folder.rglob("*.txt")]):
+        name = str(path.relative_to(folder))
+        try:
+            files[name] = path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            problems.add(Place(name, 1, 1), f"this file is not UTF-8: {error.reason} at byte {error.start}")
+        except OSError as error:
+            problems.add(Place(name, 1, 1), f"this file can't be read: {error.strerror}")
+    problems.raise_if_any(files)
+    return pack_from_texts(files)
+
+
+def pack_from_texts(files: Mapping[str, str]) -> Pack:
+    """The same from texts by file name, as the log keeps them."""
+    problems = Problems()
+    pack = _Loader(files, problems).pack()
+    problems.raise_if_any(files)
+    if pack is None:  # every way to get here has noted a problem
+        raise AssertionError("a pack without a head was not refused")
+    return pack
+
+
+class _Loader:
+    def __init__(self, files: Mapping[str, str], problems: Problems) -> None:
+        self.files = files
+        self.problems = problems
+        self.documents = Documents(files, problems)
+        self.place = self.documents.place
+
+    def pack(self) -> Pack | None:
+        head = self.head()
+        event_types = self.unique("event type", self.event_types(), lambda each: each.place)
+        features = self.unique("feature", self.features(), lambda each: each.place)
+        rules = self.unique("rule", self.rules(), lambda each: each.place)
+        reasons = self.unique("reason", self.reasons(), lambda each: each.place)
+        segments = self.unique("segment", self.segments(), lambda each: each.place)
+        lists = self.unique("list", self.lists(), lambda each: each.place)
+        sources = [self.source(*row) for row in self.documents.tables("source", SourceTable)]
+        if len(sources) > 1:
+            self.problems.add(sources[1].place, "a pack has at most one [source]")
+        if head is None:
+            return None
+        digest = hashlib.sha256(repr(sorted(self.files.items())).encode()).hexdigest()[:16]
+        return Pack(
+            name=head.name,
+            version=head.version,
+            about=head.about,
+            prior=head.prior,
+            event_types=MappingProxyType(event_types),
+            features=tuple(features.values()),
+            rules=tuple(rules.values()),
+            reasons=MappingProxyType(reasons),
+            segments=tuple(segments.values()),
+            lists=MappingProxyType(lists),
+            source=sources[0] if sources else None,
+            digest=digest,
+            files=MappingProxyType(dict(self.files)),
+        )
+
+    def head(self) -> PackTable | None:
+        before = len(self.problems.found)
+        heads = list(self.documents.tables("pack", PackTable))
+        if not heads and len(self.problems.found) == before == 0:
+            hint = 'write [pack] with name = "..." and version = "..."'
+            self.problems.add(Place("pack.toml", 1, 1), "a pack has a [pack] table, and this has none", hint=hint)
+        for file, path, head in heads:
+            if not 0 < head.prior < 1:
+                self.problems.add(self.place(file, (*path, "prior")), "the prior is a probability between 0 and 1")
+        for file, path, _ in heads[1:]:
+            first = self.place(heads[0][0], heads[0][1])
+            self.problems.add(
+                self.place(file, path), "a pack has one [pack] table", hint=f"another is in {_spot(first)}"
+            )
+        return heads[0][2] if len(heads) == 1 else None
+
+    def unique(self, what: str, items: Iterable[tuple[str, T]], place: Callable[[T], Place]) -> dict[str, T]:
+        """Items by name; a name given twice is a fault."""
+        found: dict[str, T] = {}
+        for name, item in items:
+            if name in found:
+                hint = f"the first is in {_spot(place(found[name]))}"
+                width = 1 if what == "event type" else len(name)  # the place of an event type is its table's
+                self.problems.add(place(item), f"the {what} `{name}` is given twice", width=width, hint=hint)
+            found[name] = item
+        return found
+
+    def event_types(self) -> Iterable[tuple[str, EventType]]:
+        for file, path, table in self.documents.tables("event", EventTable):
+            attributes = []
+            for name, given in table.attributes.items():
+                each = AttributeTable(type=given) if isinstance(given, str) else given
+                place = self.place(file, (*path, "attributes", name))
+                attributes.append(
+                    Attribute(name, each.type, each.entity, each.personal, each.required, each.about, place)
+                )
+            name, place = str(path[-1]), self.place(file, path)
+            yield name, EventType(name, table.about, tuple(attributes), _several(table.label_of), place)
+
+    def features(self) -> Iterable[tuple[str, Feature]]:
+        for file, path, table in self.documents.tables("feature", FeatureTable):
+            value = self.documents.text(file, (*path, "value"), table.value)
+            place = self.place(file, (*path, "name"))
+            yield table.name, Feature(table.name, value, _several(table.on), table.about, place)
+
+    def rules(self) -> Iterable[tuple[str, Rule]]:
+        for file, path, table in self.documents.tables("rule", RuleTable):
+            on = _several(table.on)
+            yield (
+                table.name,
+                Rule(
+                    name=table.name,
+                    on=on,
+                    when=self.documents.text(file, (*path, "when"), table.when),
+                    score=table.score,
+                    actions=MappingProxyType(_actions(table.action, on)),
+                    reason=table.reason,
+                    why=self.optional(file, (*path, "why"), table.why),
+                    group=table.group,
+                    mode=self.mode(table.mode, self.place(file, (*path, "mode"))),
+                    by=table.by,
+                    daily_cap=table.daily_cap,
+                    owner=table.owner,
+                    tests=self.tests(file, path, table),
+                    place=self.place(file, (*path, "name")),
+                ),
+            )
+
+    def optional(self, file: str, path: Path, source: str | None) -> Text | None:
+        return self.documents.text(file, path, source) if source is not None else None
+
+    def tests(self, file: str, path: Path, table: RuleTable) -> tuple[RuleTest, ...]:
+        return tuple(
+            RuleTest(
+                fires=each.fires,
+                events=tuple(each.events),
+                about=each.about,
+                place=self.place(file, (*path, "tests", index)),
+                places=tuple(
+                    self.place(file, (*path, "tests", index, "events", one)) for one in range(len(each.events))
+                ),
+            )
+            for index, each in enumerate(table.tests)
+        )
+
+    def mode(self, text: str, place: Place) -> Mode:
+        match = _MODE.fullmatch(text)
+        if match is None or (match["percent"] and not float(match["percent"])):
+            what = f"there is no mode `{text}`"
+            self.problems.add(place, what, width=len(text), hint='modes: "shadow", "canary 5%" (0 to 100), "live"')
+            return Mode(Stage.SHADOW, 0.0)
+        if match["word"]:
+            return Mode(Stage(match["word"]), float(match["word"] == "live"))
+        return Mode(Stage.CANARY, float(match["percent"]) / 100)
+
+    def reasons(self) -> Iterable[tuple[str, Reason]]:
+        for file, path, table in self.documents.tables("reason", ReasonTable):
+            place = self.place(file, (*path, "code"))
+            yield table.code, Reason(table.code, table.user, table.reviewer, table.executive, place)
+
+    def segments(self) -> Iterable[tuple[str, Segment]]:
+        for file, path, table in self.documents.tables("segment", SegmentTable):
+            when = self.optional(file, (*path, "when"), table.when)
+            costs = {ACTIONS[word]: (cost.bad, cost.good) for word, cost in table.costs.items()}
+            place = self.place(file, (*path, "name"))
+            yield table.name, Segment(table.name, _several(table.on), when, MappingProxyType(costs), place)
+
+    def lists(self) -> Iterable[tuple[str, ListSpec]]:
+        for file, path, table in self.documents.tables("list", ListTable):
+            entries = (*table.entries, *self.listed(table.file, self.place(file, (*path, "file"))))
+            effect = ACTIONS[table.effect] if table.effect else None
+            place = self.place(file, (*path, "name"))
+            yield table.name, ListSpec(table.name, table.about, table.entity, effect, table.reason, entries, place)
+
+    def listed(self, name: str | None, place: Place) -> Iterable[str]:
+        """The entries in a list's file: one a line, `#` starts a comment."""
+        if name is None:
+            return ()
+        if name not in self.files:
+            texts = [each for each in self.files if each.endswith(".txt")]
+            self.problems.add(place, f"there is no file `{name}`", width=len(name), hint=one_of(name, texts))
+            return ()
+        lines = (line.split("#")[0].strip() for line in self.files[name].split("\n"))
+        return [line for line in lines if line]
+
+    def source(self, file: str, path: Path, table: SourceTable) -> Source:
+        events = []
+        if not table.event:
+            hint = "write a [[source.event]] for each event that a row becomes"
+            self.problems.add(self.place(file, path), "the source says of no event how it is made", hint=hint)
+        for index, each in enumerate(table.event):
+            inner = (*path, "event", index)
+            delay = parse_duration(each.delay)
+            if delay is None:
+                where = self.place(file, (*inner, "delay"))
+                self.problems.add(where, f"`{each.delay}` is no duration", width=len(each.delay), hint=HINT)
+            elif delay > LONGEST_DELAY:
+                where = self.place(file, (*inner, "delay"))
+                self.problems.add(where, "a delay of more than ten years", width=len(each.delay))
+            events.append(
+                SourceEvent(
+                    type=each.type,
+                    when=MappingProxyType(dict(each.when)),
+                    id=each.id,
+                    id_prefix=each.id_prefix,
+                    time=each.time,
+                    delay=delay or 0,
+                    attributes=MappingProxyType(dict(each.attributes)),
+                    place=self.place(file, inner),
+                )
+            )
+        return Source(table.format, table.name, table.time_format, tuple(events), self.place(file, path))
+
+
+def _several(given: str | list[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
+
+
+def _actions(given: str | Mapping[str, str] | None, on: tuple[str, ...]) -> dict[str, Action]:
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        return dict.fromkeys(on, ACTIONS[given])
+    return {event_type: ACTIONS[word] for event_type, word in given.items()}
+
+
+def _spot(place: Place) -> str:
+    return f"{place.file}:{place.line}"

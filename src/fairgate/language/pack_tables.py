@@ -1,0 +1,146 @@
+"""The tables of a pack's files, as written."""
+
+from typing import Any, Literal
+
+import msgspec
+
+ActionWord = Literal["allow", "watch", "throttle", "challenge", "hold", "suspend", "ban"]
+#: The evidence groups; two of them together are independent evidence.
+Group = Literal["network", "device", "payment", "identity", "behaviour"]
+
+
+class Table(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A table; a key that it doesn't know is a fault."""
+
+
+class PackTable(Table, frozen=True):
+    """[pack]."""
+
+    name: str
+    version: str
+    about: str = ""
+    prior: float = 0.01
+
+
+class AttributeTable(Table, frozen=True):
+    """An attribute of an event type; its type alone may stand for it."""
+
+    type: str = "text"
+    entity: str | None = None
+    personal: bool = False
+    required: bool = False
+    about: str = ""
+
+
+class EventTable(Table, frozen=True):
+    """[event."name"]."""
+
+    about: str = ""
+    label_of: str | list[str] = []
+    attributes: dict[str, str | AttributeTable] = {}
+
+
+class FeatureTable(Table, frozen=True):
+    """[[feature]]."""
+
+    name: str
+    value: str
+    on: str | list[str]
+    about: str = ""
+
+
+class RuleTestTable(Table, frozen=True):
+    """An element of a rule's tests."""
+
+    fires: bool
+    events: list[dict[str, Any]]
+    about: str = ""
+
+
+class RuleTable(Table, frozen=True):
+    """[[rule]]."""
+
+    name: str
+    on: str | list[str]
+    when: str
+    score: float = 0.0
+    action: ActionWord | dict[str, ActionWord] | None = None
+    reason: str = ""
+    why: str | None = None
+    group: Group = "behaviour"
+    mode: str = "shadow"
+    by: str | None = None
+    daily_cap: int | None = None
+    owner: str = ""
+    tests: list[RuleTestTable] = []
+
+
+class ReasonTable(Table, frozen=True):
+    """[[reason]]."""
+
+    code: str
+    user: str
+    reviewer: str
+    executive: str
+
+
+class CostTable(Table, frozen=True):
+    """Costs of an action on an abusive and on an honest event."""
+
+    bad: float
+    good: float
+
+
+class SegmentTable(Table, frozen=True):
+    """[[segment]]."""
+
+    name: str
+    on: str | list[str] = []
+    when: str | None = None
+    costs: dict[ActionWord, CostTable] = {}
+
+
+class ListTable(Table, frozen=True):
+    """[[list]]."""
+
+    name: str
+    about: str = ""
+    entity: str | None = None
+    effect: ActionWord | None = None
+    reason: str = ""
+    entries: list[str] = []
+    file: str | None = None
+
+
+class SourceEventTable(Table, frozen=True):
+    """[[source.event]]."""
+
+    type: str
+    id: str
+    time: str
+    when: dict[str, str | int | float | bool] = {}
+    id_prefix: str = ""
+    delay: str = "0s"
+    attributes: dict[str, str] = {}
+
+
+class SourceTable(Table, frozen=True):
+    """[source]."""
+
+    format: Literal["ndjson", "csv", "parquet"]
+    event: list[SourceEventTable]
+    name: str = ""
+    time_format: Literal["s", "ms", "us"] | None = None
+
+
+#: How each section is written, and the shape of one of its tables. Of [pack] and [source] there is one.
+SECTIONS: dict[str, tuple[str, type[Table]]] = {
+    "pack": ("[pack]", PackTable),
+    "event": ('[event."name"]', EventTable),
+    "feature": ("[[feature]]", FeatureTable),
+    "rule": ("[[rule]]", RuleTable),
+    "reason": ("[[reason]]", ReasonTable),
+    "segment": ("[[segment]]", SegmentTable),
+    "list": ("[[list]]", ListTable),
+    "source": ("[source]", SourceTable),
+}

@@ -1,0 +1,83 @@
+"""Whether a value read from TOML fits a msgspec shape. Tells every misfit with its path; msgspec stops at the first."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec import inspect
+
+from fairgate.language.places import KEY, Path
+from fairgate.language.problems import one_of
+
+
+class Misfit(NamedTuple):
+    """What is wrong at a path below the value, and what to do about it."""
+
+    path: Path
+    what: str
+    hint: str = ""
+
+
+#: The Python types that a shape takes, and how people call it.
+_TAKES: Mapping[type[inspect.Type], tuple[tuple[type, ...], str]] = {
+    inspect.StrType: ((str,), "a text"),
+    inspect.LiteralType: ((str,), "a text"),
+    inspect.IntType: ((int,), "a whole number"),
+    inspect.FloatType: ((int, float), "a number"),
+    inspect.BoolType: ((bool,), "true or false"),
+    inspect.DateTimeType: ((datetime, str), "a time"),
+    inspect.NoneType: ((), ""),
+    inspect.ListType: ((list,), "an array"),
+    inspect.DictType: ((dict,), "a table"),
+    inspect.StructType: ((dict,), "a table"),
+}
+_GIVEN: Mapping[type, str] = {
+    str: "a text", int: "a number", float: "a number", bool: "true or false", list: "an array", dict: "a table",
+}  # fmt: skip
+#: Beyond this a number is not exact.
+_LARGEST = 2**53
+
+
+def misfits(value: object, shape: inspect.Type, path: Path = ()) -> Iterator[Misfit]:
+    """Every reason why a value doesn't fit; none if it does."""
+    if isinstance(shape, inspect.AnyType):
+        return
+    options = shape.types if isinstance(shape, inspect.UnionType) else (shape,)
+    fitting = next((option for option in options if _takes(option, value)), None)
+    match fitting, value:
+        case None, _:
+            wanted = " or ".join(
+                dict.fromkeys(_TAKES[type(option)][1] for option in options if _TAKES[type(option)][1])
+            )
+            yield Misfit(path, f"this is {_GIVEN.get(type(value), 'a time')}, where {wanted} is needed")
+        case inspect.StructType(fields=fields), dict():
+            yield from _table(value, fields, path)
+        case inspect.DictType(key_type=key_type, value_type=value_type), dict():
+            for key, each in value.items():
+                yield from misfits(key, key_type, (*path, key, KEY))
+                yield from misfits(each, value_type, (*path, key))
+        case inspect.ListType(item_type=item_type), list():
+            for index, each in enumerate(value):
+                yield from misfits(each, item_type, (*path, index))
+        case inspect.IntType() | inspect.FloatType(), int() if abs(value) > _LARGEST:
+            yield Misfit(path, "this number is too large to be exact", "numbers go to 2**53")
+        case inspect.LiteralType(values=words), _ if value not in words:
+            yield Misfit(path, f"`{value}` is not one of the words for this", one_of(str(value), map(str, words)))
+
+
+def _takes(shape: inspect.Type, value: object) -> bool:
+    """True and false are no numbers, though Python has them so."""
+    takes, _ = _TAKES[type(shape)]
+    return isinstance(value, takes) and (not isinstance(value, bool) or bool in takes)
+
+
+def _table(value: Mapping[str, object], fields: tuple[inspect.Field, ...], path: Path) -> Iterator[Misfit]:
+    known = {each.name: each for each in fields}
+    for key in value:
+        if key not in known:
+            yield Misfit((*path, key, KEY), f"there is no `{key}` here", one_of(key, known))
+    for name, each in known.items():
+        if name in value:
+            yield from misfits(value[name], each.type, (*path, name))
+        elif each.required:
+            yield Misfit(path, f"`{name}` is missing here")

@@ -1,0 +1,1 @@
+"""The content that ships with Fairgate: a folder of TOML for each pack."""

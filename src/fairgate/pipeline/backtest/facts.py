@@ -1,0 +1,91 @@
+"""What is known of the events that either pack acts on: when and what they were, their labels, who they are about."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from fairgate.language.to_polars import missing_columns
+from fairgate.pipeline.backtest.decisions import as_text
+from fairgate.pipeline.backtest.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of some events, and how many of all events of each type are labelled bad, by the last known label.
+
+    `events` has the columns `event`, `type`, `time`, `source`, `id`, `recorded` (the action when it was recorded) and
+    `bad`, the last known label (null: none).
+    """
+
+    events: pl.DataFrame
+    bad: Mapping[str, int]
+
+
+def facts_of(history: History, events: Mapping[str, pl.DataFrame]) -> Facts:
+    """The facts of events, given by type."""
+    columns = {"time": "_time", "source": "_source", "id": "_id", "recorded": "_action"}
+    named = {short: pl.col(column) for short, column in columns.items()}
+    facts = pl.concat(
+        history.only(name, wanted).select("event", pl.lit(name).alias("type"), **named).collect()
+        for name, wanted in events.items()
+    )
+    labels = {name: _labels(history, name) for name in label_types(history)}
+    asked = pl.concat([facts.select("event", "type", "source", "id"), *_suspects(history, labels)]).unique("event")
+    known = [
+        _last_known(each, asked.filter(pl.col("type").is_in(_spoken_of(history, name))))
+        for name, each in labels.items()
+    ]
+    bad = pl.concat([pl.DataFrame(schema={"event": pl.Int64(), "bad": pl.Boolean(), "known": pl.Int64()}), *known])
+    bad = bad.sort("known").unique("event", keep="last").select("event", "bad")
+    counts = dict(bad.filter("bad").join(asked, on="event").group_by("type").len().iter_rows())
+    return Facts(facts.join(bad, on="event", how="left"), {name: counts.get(name, 0) for name in history.types})
+
+
+def _suspects(history: History, labels: Mapping[str, pl.LazyFrame]) -> Iterator[pl.DataFrame]:
+    """The events that some label calls bad: few, so that what else is known of them is quickly found."""
+    for label, each in labels.items():
+        accused = each.filter("bad").select("source", "id").unique().collect()
+        for name in _spoken_of(history, label):
+            if name in history.types:
+                events = history.events(name).select("event", pl.lit(name).alias("type"), source="_source", id="_id")
+                yield events.join(accused.lazy(), on=["source", "id"], how="semi").collect()
+
+
+def label_types(history: History) -> tuple[str, ...]:
+    """The event types that are labels, and were recorded as such."""
+    types = history.checked.pack.event_types
+    return tuple(
+        name for name in history.types if types[name].label_of and {"of", "bad"} <= history.columns(name).present
+    )
+
+
+def entities_of(history: History, events: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The entities of events, as recorded: a row of `event`, `entity` (the kind) and `value` for each."""
+    frames = [pl.DataFrame(schema={"event": pl.Int64(), "entity": pl.String(), "value": pl.String()})]
+    for name, wanted in events.items():
+        columns = history.columns(name)
+        declared = history.checked.entities(history.checked.pack.event_types[name])
+        for kind, attr in declared:
+            if not missing_columns(attr, columns):
+                found = history.only(name, wanted).select(
+                    "event", pl.lit(kind).alias("entity"), as_text(attr, columns).alias("value")
+                )
+                frames.append(found.drop_nulls().collect())
+    return pl.concat(frames)
+
+
+def _spoken_of(history: History, label_type: str) -> Sequence[str]:
+    return history.checked.pack.event_types[label_type].label_of
+
+
+def _labels(history: History, label_type: str) -> pl.LazyFrame:
+    """A label type's events as what they say of which event. A label that says nothing is left out."""
+    labels = history.events(label_type).select(source="_source", id="of", bad="bad", known="event")
+    return labels.drop_nulls("bad")
+
+
+def _last_known(labels: pl.LazyFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The last label of each event that has one: `event`, `bad`, and `known`, the label's own number."""
+    found = labels.join(events.lazy().select("event", "source", "id"), on=["source", "id"], how="inner").collect()
+    return found.sort("known").unique("event", keep="last").select("event", "bad", "known")

@@ -1,0 +1,142 @@
+"""Find out how two packs can be compared: over what was recorded, or by a replay where a rule needs what was not."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from fairgate.domain.errors import NothingToCompare, NotRecorded
+from fairgate.ingest.decode import Taken
+from fairgate.ingest.sources import read_events
+from fairgate.language.checked import CheckedPack, CheckedRule
+from fairgate.pipeline.backtest.decisions import Decider
+from fairgate.pipeline.backtest.history import History, same_meaning
+from fairgate.pipeline.recording import Recorded, Recording, open_recording
+from fairgate.pipeline.replay import Replay
+
+#: Told what is being done, before it takes long.
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Both packs on the same events.
+
+    `replays` says how many times the kernel ran, `unmatched` how many events of the new pack's replay are not in the
+    old one's recording.
+    """
+
+    old: History
+    new: History
+    replays: int
+    unmatched: int
+
+
+@contextmanager
+def files(inputs: Sequence[Path], replay: Replay) -> Iterator[Iterable[Sequence[Taken]]]:
+    """The events of input files, as a replay takes them."""
+    yield read_events(inputs, replay.engine.checked, replay.decoder)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What there is of the past: a recording, inputs, or both.
+
+    `read` opens the inputs for a replay, which is keyed with `secret` and recorded below `scratch`, an empty folder.
+    """
+
+    recording: Path | None
+    inputs: Sequence[Path]
+    scratch: Path
+    secret: int
+    read: Callable[[Sequence[Path], Replay], AbstractContextManager[Iterable[Sequence[Taken]]]] = files
+
+
+def prepare(old: CheckedPack, new: CheckedPack, material: Material, told: Told) -> Prepared:
+    """Both packs' histories.
+
+    Raises `NothingToCompare` without recording and inputs, `NotRecorded` where a rule needs a column that was not
+    recorded and there are no inputs to replay.
+    """
+    inputs, replays = material.inputs, 0
+    recorded = open_recording(material.recording) if material.recording is not None else None
+    if recorded is None and not inputs:
+        raise NothingToCompare
+    if recorded is None or (inputs and _falls_short(_history(old, recorded, (old, new)))):
+        recorded, replays = _replayed(old, material, "old", told), 1
+    before = _history(old, recorded, (old, new))
+    _refuse_lacking(before)
+    after, unmatched = _history(new, recorded, (old, new)), 0
+    if inputs and _falls_short(after):
+        again = _replayed(new, material, "new", told)
+        numbers, unmatched = _matched(before, again)
+        after, replays = History(new, again, new, numbers), replays + 1
+    _refuse_lacking(after)
+    return Prepared(before, after, replays, unmatched)
+
+
+def changed_rules(history: History, event_type: str) -> list[CheckedRule]:
+    """The rules on an event type whose hits were not recorded as such, so that their conditions have to be computed."""
+    rules = history.checked.rules_on(event_type)
+    if history.own:
+        return []
+    maker = history.maker
+    recorded = {each.rule.name for each in maker.rules_on(event_type)} if maker else set()
+    return [
+        each
+        for each in rules
+        if maker is None or each.rule.name not in recorded or not same_meaning(maker, history.checked, each.rule.name)
+    ]
+
+
+def lacking(history: History) -> dict[str, tuple[str, ...]]:
+    """The columns that the recording lacks for the pack, by rule; what decisions need beside rules under "segments"."""
+    found: dict[str, dict[str, None]] = {}
+    decider = Decider(history)
+    for name in history.types:
+        for each in changed_rules(history, name):
+            found.setdefault(each.rule.name, {}).update(dict.fromkeys(history.lacking(name, [each.when])))
+        found.setdefault("segments", {}).update(dict.fromkeys(history.lacking(name, decider.needs(name))))
+    return {rule: tuple(columns) for rule, columns in found.items() if columns}
+
+
+def _history(checked: CheckedPack, recorded: Recorded, packs: Sequence[CheckedPack]) -> History:
+    digest = recorded.about.digest
+    return History(checked, recorded, next((each for each in packs if each.pack.digest == digest), None))
+
+
+def _falls_short(history: History) -> bool:
+    """Whether a replay would tell more."""
+    return bool(lacking(history)) or len(history.types) < len(history.checked.pack.event_types)
+
+
+def _refuse_lacking(history: History) -> None:
+    missing = lacking(history)
+    if missing:
+        raise NotRecorded(history.checked.pack.name, missing)
+
+
+def _replayed(checked: CheckedPack, material: Material, which: str, told: Told) -> Recorded:
+    told(f"Replaying the inputs with the {which} pack, {checked.pack.name} {checked.pack.version}")
+    replay, folder = Replay(checked, material.secret), material.scratch / which
+    recording = Recording(folder, replay.engine)
+    with material.read(material.inputs, replay) as batches:
+        replay.run(batches, recording=recording)
+    recording.finish(material.inputs)
+    return open_recording(folder)
+
+
+def _matched(before: History, again: Recorded) -> tuple[pl.DataFrame, int]:
+    """The numbers that a replay's events have in the earlier recording, and how many events have none there."""
+    keys = ["_source", "_id"]
+    numbers, count = [], 0
+    for name, frame in again.frames.items():
+        count += again.about.events[name]
+        if name in before.recorded.frames:
+            theirs = before.events(name).select("event", *keys)
+            matched = frame.select("_sequence", *keys).join(theirs, on=keys)
+            numbers.append(matched.select("_sequence", "event").collect())
+    found = pl.concat([pl.DataFrame(schema={"_sequence": pl.Int64(), "event": pl.Int64()}), *numbers])
+    return found, count - found.height

@@ -1,0 +1,192 @@
+"""The state machine: events in log order -> features -> rules -> decisions. No log, no clock, no network."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fairgate.decide.policy import Brakes, Finding, Policy, Weight, weight_of
+from fairgate.detect.lists import Lists
+from fairgate.detect.rules import Detector, Why, compile_detector
+from fairgate.domain.event import Decision, Event
+from fairgate.features.extract import Extract, ExtractSlowly, compile_extract
+from fairgate.features.plan import FeaturePlan, TypePlan, plan_features
+from fairgate.features.texts import Texts
+from fairgate.kernel.program import Program
+from fairgate.language.checked import CheckedPack
+from fairgate.language.tree import Kind
+from fairgate.ports.feature_rows import FeatureRows
+
+#: Events that one call of the kernel takes; more gains nothing.
+BATCH = 4_096
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """An event with its decision and the features it was decided on, in the order of its type's recorded names.
+
+    `features` are the numbers as read from the rows (`Engine.values` gives them as their types), `packed` the same as
+    float64s.
+    """
+
+    event: Event
+    decision: Decision
+    features: list[float]
+    packed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """All that one event type needs, made once when the pack is compiled."""
+
+    plan: TypePlan
+    extract: Extract
+    extract_slowly: ExtractSlowly
+    detector: Detector
+    weights: tuple[Weight, ...]
+    outs: int
+
+
+@dataclass
+class Counts:
+    """What happened since the start."""
+
+    events: int = 0
+    rule_errors: int = 0
+    feature_errors: int = 0
+
+
+class Engine:
+    """Decides on events in the order given. The same events after the same state give the same bytes.
+
+    `secret` (64 bits) keys the hashes and the canary draws. One caller at a time. After an exception the state is
+    undefined: the engine must be rebuilt from snapshot and log.
+    """
+
+    def __init__(self, checked: CheckedPack, secret: int, open_rows: Callable[[Program], FeatureRows]) -> None:
+        self.checked = checked
+        self.plan: FeaturePlan = plan_features(checked, secret)
+        self.rows = open_rows(self.plan.program)
+        self.texts = Texts()
+        self.lists = Lists(checked)
+        self.brakes = Brakes(frozenset(rule.name for rule in checked.pack.rules if rule.daily_cap is not None))
+        self.clock = 0
+        self.counts = Counts()
+        self._policy = Policy(checked, secret, self.brakes)
+        self._stages = {name: self._stage(name) for name in checked.pack.event_types}
+        self._requests: NDArray[np.uint64] = np.zeros((BATCH, max(1, self.plan.program.request_words)), np.uint64)
+        self._answers: NDArray[np.float64] = np.zeros((BATCH, max(1, self.plan.program.outs)), np.float64)
+        self._buffer = self._requests.data.cast("B")
+
+    def run(self, events: Sequence[Event]) -> list[Judged]:
+        """Decide on events, one after another."""
+        judged: list[Judged] = []
+        for start in range(0, len(events), BATCH):
+            judged += self._batch(events[start : start + BATCH])
+        return judged
+
+    def absorb(self, events: Sequence[Event], decisions: Sequence[Decision]) -> None:
+        """Take in events that were decided on before: the state afterwards is as if they had just been run."""
+        for start in range(0, len(events), BATCH):
+            _, clocks = self._advance(events[start : start + BATCH])
+            for decision, clock in zip(decisions[start : start + BATCH], clocks, strict=True):
+                self.brakes.count(decision, clock)
+
+    def recorded(self, event_type: str) -> tuple[tuple[str, Kind], ...]:
+        """The names and types of an event type's recorded features, in the order of `Judged.features`."""
+        plan = self._stages[event_type].plan
+        return tuple(zip(plan.names, plan.kinds, strict=True))
+
+    def values(self, event_type: str, features: Sequence[float]) -> tuple[float | str | bool | int | None, ...]:
+        """Features as their types: numbers (NaN: missing), texts, bools and times (None: missing)."""
+        kinds = self._stages[event_type].plan.kinds
+        return tuple(self._value(kind, number) for kind, number in zip(kinds, features, strict=True))
+
+    def _value(self, kind: Kind, number: float) -> float | str | bool | int | None:
+        if kind == Kind.NUMBER:
+            return number
+        if math.isnan(number):
+            return None
+        if kind == Kind.TEXT:
+            return self.texts.text(number)
+        return number == 1.0 if kind == Kind.BOOL else int(number)
+
+    def why(self, judged: Judged) -> dict[str, str]:
+        """The words of each fired rule that has some, with this event's values."""
+        why = self._stages[judged.event.type].detector.why
+        return {rule: _evidence(why[rule], judged) for rule in judged.decision.rules if rule in why}
+
+    def _stage(self, name: str) -> _Stage:
+        bindings, plan = self.lists.bindings(), self.plan.types[name]
+        extract, slowly = compile_extract(self.checked, name, self.plan, self.texts, bindings)
+        detector = compile_detector(self.checked, name, plan.out_of, self.texts.text, bindings)
+        weights = tuple(weight_of(each.rule, name) for each in detector.rules)
+        return _Stage(plan, extract, slowly, detector, weights, len(plan.names))
+
+    def _batch(self, events: Sequence[Event]) -> list[Judged]:
+        degraded, clocks = self._advance(events)
+        answers = self._answers[: len(events)]
+        packed, stride = answers.tobytes(), answers.strides[0]
+        judged = [
+            self._judge(event, features, clock, degraded.get(index, ()), packed[index * stride : (index + 1) * stride])
+            for index, (event, features, clock) in enumerate(zip(events, answers.tolist(), clocks, strict=True))
+        ]
+        self.counts.events += len(events)
+        return judged
+
+    def _advance(self, events: Sequence[Event]) -> tuple[dict[int, tuple[str, ...]], list[int]]:
+        """Count events in the rows and read their features into `_answers`; returns as `_prepare`."""
+        prepared = self._prepare(events)
+        self.rows.advance(self._requests, self._answers, len(events))
+        self.rows.sweep(self.clock, 2 * len(events))
+        return prepared
+
+    def _prepare(self, events: Sequence[Event]) -> tuple[dict[int, tuple[str, ...]], list[int]]:
+        """Pack a request for each event. Returns what failed, by position, and the log's clock at each event."""
+        failed: dict[int, tuple[str, ...]] = {}
+        clocks: list[int] = []
+        stride, at, clock = self._requests.strides[0], 0, self.clock
+        for index, event in enumerate(events):
+            clock = max(clock, event.received)
+            clocks.append(clock)
+            stage = self._stages[event.type]
+            try:
+                stage.extract(event.data, event.time, clock, self._buffer, at)
+            except Exception:  # noqa: BLE001 - whatever an expression raises: find out which, and go on without it
+                errors = stage.extract_slowly(event.data, event.time, clock, self._buffer, at)
+                self.counts.feature_errors += len(errors)
+                failed[index] = tuple(f"feature: {error}" for error in errors)
+            at += stride
+        self.clock = clock
+        return failed, clocks
+
+    def _judge(
+        self, event: Event, features: list[float], clock: int, degraded: tuple[str, ...], packed: bytes
+    ) -> Judged:
+        stage = self._stages[event.type]
+        if stage.outs != len(features):
+            features, packed = features[: stage.outs], packed[: 8 * stage.outs]
+        fired: list[int] = []
+        failed: list[tuple[int, str]] = []
+        detector, data = stage.detector, event.data
+        segment = detector.judge(data, event.time, clock, features, fired, failed)
+        if failed:
+            self.counts.rule_errors += len(failed)
+            names = [*(each.rule.name for each in detector.rules), "segment"]
+            degraded += tuple(f"rule {names[position]}: {error}" for position, error in failed)
+        listed = detector.listed(data, clock)
+        if not (fired or listed or degraded or self.brakes.off):
+            return Judged(event, self._policy.quiet[segment], features, packed)
+        weights = [stage.weights[position] for position in fired]
+        finding = Finding(weights, segment, listed, degraded, lambda rule: detector.entity_of[rule](data))
+        return Judged(event, self._policy.decide(finding, clock), features, packed)
+
+
+def _evidence(why: Why, judged: Judged) -> str:
+    event = judged.event
+    try:
+        return why(event.data, event.time, event.received, judged.features)
+    except Exception as error:  # noqa: BLE001 - whatever an expression raises: the decision stands without these words
+        return f"its words could not be made ({type(error).__name__})"

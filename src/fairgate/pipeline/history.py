@@ -1,0 +1,76 @@
+"""The log read back: its records in order, and an engine brought up to date with them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+from fairgate.domain.errors import BadEntry, NoSuchList
+from fairgate.domain.event import Refusal
+from fairgate.ingest.decode import Taken
+from fairgate.ingest.wire import Wire
+from fairgate.pipeline.engine import BATCH, Engine
+from fairgate.pipeline.records import Change, EventRecord, ListRecord, PackRecord, RecordReader, decode
+from fairgate.ports.event_log import EventLog
+
+#: Events that stand one after another in the log, or something else that changes decisions.
+Piece: TypeAlias = list[EventRecord] | Change
+
+
+def pieces(records: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, Piece]]:
+    """Records in the order of the log, events in batches, each piece with the number of its first record.
+
+    Raises `RecordUnreadable`, and what reading the log raises.
+    """
+    events: list[EventRecord] = []
+    first = 0
+    for sequence, data in records:
+        record = decode(sequence, data)
+        if isinstance(record, EventRecord):
+            first = first if events else sequence
+            events.append(record)
+            if len(events) < BATCH:
+                continue
+        if events:
+            yield first, events
+            events = []
+        if not isinstance(record, EventRecord):
+            yield sequence, record
+    if events:
+        yield first, events
+
+
+def take_in(engine: Engine, reader: RecordReader, piece: Piece) -> None:
+    """Bring an engine up to date with the next piece of a log: its events are counted, their decisions stand.
+
+    What the engine's pack has no use for is left out: event types and lists that it doesn't have, or has otherwise.
+    """
+    match piece:
+        case list():
+            pairs = [(event, record.decision) for record in piece if (event := reader.event(record)) is not None]
+            engine.absorb([event for event, _ in pairs], [decision for _, decision in pairs])
+        case PackRecord():
+            reader.under(piece)
+        case ListRecord():
+            try:
+                engine.lists.put(piece.list, piece.value, piece.until)
+            except (NoSuchList, BadEntry):
+                return
+        case _:
+            engine.brakes.switch(piece.rule, off=piece.off)
+
+
+def logged_events(log: EventLog, engine: Engine, wires: Mapping[str, Wire]) -> Iterator[list[Taken]]:
+    """The events of a log for a replay by any pack, as they were received.
+
+    List entries and switches take effect on `engine` at their places, so each batch must be run before the next is
+    asked for. An event that the pack has no such type for, or has otherwise, is a refusal. Raises as `pieces`.
+    """
+    reader = RecordReader(wires)
+    for _, piece in pieces(log.read()):
+        if isinstance(piece, list):
+            yield [reader.event(record) or _unfit(record) for record in piece]
+        else:
+            take_in(engine, reader, piece)
+
+
+def _unfit(record: EventRecord) -> Refusal:
+    return Refusal("unknown_type", "type", f"the pack has no {record.type} that this event fits", record.id)

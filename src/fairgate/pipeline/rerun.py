@@ -1,0 +1,127 @@
+"""The log put to the test: every event is decided on again, and must come out as it is recorded, byte for byte."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from fairgate.domain.errors import RecordUnreadable
+from fairgate.ingest.decode import Decoder
+from fairgate.kernel.program import Program
+from fairgate.language.checked import CheckedPack
+from fairgate.pipeline.engine import Engine
+from fairgate.pipeline.history import pieces, take_in
+from fairgate.pipeline.records import EventRecord, PackRecord, Recorder, RecordReader, encode
+from fairgate.ports.event_log import EventLog
+from fairgate.ports.feature_rows import FeatureRows
+
+#: A pack from its files' texts.
+CompilePack = Callable[[Mapping[str, str]], CheckedPack]
+OpenRows = Callable[[Program], FeatureRows]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A record that came out otherwise: its first field that did, as it is recorded and as it is now."""
+
+    sequence: int
+    source: str
+    id: str
+    field: str
+    recorded: str
+    again: str
+
+
+@dataclass(frozen=True, slots=True)
+class RerunReport:
+    """How many events were decided on again, how often a pack went live, how many events differ, and the first one."""
+
+    events: int
+    packs: int
+    differing: int
+    first: Difference | None
+
+
+def rerun(log: EventLog, compile_pack: CompilePack, secret: int, open_rows: OpenRows) -> RerunReport:
+    """Decide again on every event of a log, under the packs, lists and switches as they were at its place.
+
+    `secret` must be the one that the log was written with. Raises `RecordUnreadable`, what reading the log raises, and
+    `PackError` for a pack that is none any more.
+    """
+    again = _Rerun(log, compile_pack, secret, open_rows)
+    for sequence, piece in pieces(log.read()):
+        match piece:
+            case list():
+                again.events(sequence, piece)
+            case PackRecord():
+                again.go_live(sequence, piece)
+            case _:
+                live = again.live(sequence)
+                take_in(live.engine, live.reader, piece)
+    return RerunReport(again.count, again.packs, again.differing, again.first)
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """The engine of the pack that is live, and what reads and writes its records."""
+
+    engine: Engine
+    reader: RecordReader
+    recorder: Recorder
+
+
+class _Rerun:
+    def __init__(self, log: EventLog, compile_pack: CompilePack, secret: int, open_rows: OpenRows) -> None:
+        self.count = self.packs = self.differing = 0
+        self.first: Difference | None = None
+        self._log = log
+        self._compile_pack = compile_pack
+        self._secret = secret
+        self._open_rows = open_rows
+        self._live: _Live | None = None
+
+    def live(self, sequence: int) -> _Live:
+        """What is live at a place of the log."""
+        if self._live is None:
+            raise RecordUnreadable(sequence, "no pack stands before it")
+        return self._live
+
+    def go_live(self, sequence: int, pack: PackRecord) -> None:
+        """Make the engine that decides from here on: as it did live, it takes in all that came before."""
+        engine = Engine(self._compile_pack(pack.files), self._secret, self._open_rows)
+        wires = Decoder(engine.checked, engine.plan.longest).wires
+        reader = RecordReader(wires)
+        for _, piece in pieces(self._log.read(0, sequence)):
+            take_in(engine, reader, piece)
+        reader.under(pack)
+        self._live = _Live(engine, reader, Recorder(engine, wires))
+        self.packs += 1
+
+    def events(self, sequence: int, records: Sequence[EventRecord]) -> None:
+        """Decide again on events that stand one after another."""
+        live = self.live(sequence)
+        read = [live.reader.event(record) for record in records]
+        judged = iter(live.engine.run([event for event in read if event is not None]))
+        for at, (event, record) in enumerate(zip(read, records, strict=True), sequence):
+            again = live.recorder.record(next(judged)) if event is not None else None
+            if again is None or encode(again) != encode(record):
+                self.differing += 1
+                self.first = self.first or _difference(at, record, again)
+        self.count += len(records)
+
+
+def _difference(sequence: int, record: EventRecord, again: EventRecord | None) -> Difference:
+    field, then, now = "event", "taken", "not taken"
+    for name in EventRecord.__struct_fields__ if again is not None else ():
+        if encode(getattr(record, name)) != encode(getattr(again, name)):
+            field, then, now = name, _shown(name, record), _shown(name, again)
+            break
+    return Difference(sequence, record.source, record.id, field, then, now)
+
+
+def _shown(name: str, record: EventRecord | None) -> str:
+    """A field as people read it: packed features as numbers, personal attributes not at all."""
+    if name == "personal":
+        return "(personal)"
+    value = getattr(record, name)
+    return msgspec.json.encode(memoryview(value).cast("d").tolist() if name == "features" else value).decode()

@@ -1,0 +1,304 @@
+"""Restarts at any place, snapshots of all kinds, and packs that change: nothing else may change with them."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairgate.detect.lists import Lists
+from fairgate.domain.action import Action
+from fairgate.domain.errors import RecordUnreadable
+from fairgate.domain.event import Refusal
+from fairgate.domain.windows import DAY, HOUR, MINUTE
+from fairgate.pipeline import online, records
+from fairgate.pipeline.engine import Engine
+from fairgate.pipeline.online import Pipeline
+from fairgate.pipeline.records import FORMAT, EventRecord, PackRecord, decode, encode
+from fairgate.pipeline.repeats import Repeats
+from tests.contracts.planting import Edit, planted
+from tests.support import HEAD, NOW, PACK, SECRET, SetClock, body, new_pipeline, open_pipeline, request, traffic
+from tests.unit.pipeline.live import NEXT_PACK, answers, logged, reread, snapshot, take
+
+# ------------------------------------------------------------------------------------------------------------- restarts
+
+
+#: Entries in a list for so long, 0 takes them off; and switches, off or on.
+CHANGES: Sequence[tuple[str, str | None, int]] = (
+    ("friends", "friend", 0), ("friends", "friend", DAY), ("banned", "a3", 5 * HOUR), ("banned", "a4", 40 * DAY),
+    ("bad_mail", "u3@mailinator.com", HOUR), ("burst", None, 1), ("burst", None, 0), ("*", None, 1), ("*", None, 0),
+    ("capped", None, 1),
+)  # fmt: skip
+
+
+@dataclass
+class Twins:
+    """Two pipelines that are told the same: one is stopped and started again, the other never."""
+
+    folders: tuple[Path, Path]
+    stack: ExitStack = field(default_factory=ExitStack)
+    clock: SetClock = field(default_factory=SetClock)
+    number: int = 0
+
+    def __enter__(self) -> Self:
+        self.steady = self.stack.enter_context(open_pipeline(self.folders[0], clock=self.clock))
+        self.restless = self.open()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.opened.__exit__(None, None, None)
+        self.stack.close()
+
+    def open(self) -> Pipeline:
+        self.opened = open_pipeline(self.folders[1], clock=self.clock)
+        return self.opened.__enter__()
+
+    def take(self, count: int) -> None:
+        """New events, and some that were sent before."""
+        raws = [raw for raw, _ in traffic(count, start=self.number)]
+        old = [raw for start in (0, max(0, self.number - 40)) for raw, _ in traffic(count // 3, start=start)]
+        self.number += count
+        one, other = ([*take(each, *raws, *old)] for each in (self.steady, self.restless))
+        assert [encode(each) for each in one] == [encode(each) for each in other]
+
+    def change(self, choice: int) -> None:
+        name, value, length = CHANGES[choice]
+        for each in (self.steady, self.restless):
+            if value is None:
+                each.switch(name, "me", "test", off=bool(length))
+            else:
+                each.put_in_list(name, value, self.clock.time + length, "me", "test")
+
+    def restart(self, *, with_snapshot: bool) -> None:
+        if with_snapshot:
+            snapshot(self.restless)
+        self.opened.__exit__(None, None, None)
+        self.restless = self.open()
+
+
+STEPS = st.lists(
+    st.tuples(st.just("take"), st.integers(1, 30))
+    | st.tuples(st.just("pass"), st.sampled_from([MINUTE, HOUR, 13 * HOUR, DAY, 9 * DAY, 33 * DAY]))
+    | st.tuples(st.just("change"), st.integers(0, 9))
+    | st.tuples(st.just("restart"), st.booleans())
+    | st.tuples(st.just("keep"), st.none()),
+    max_size=12,
+)
+
+
+def play(folders: tuple[Path, Path], steps: Sequence[tuple[str, Any]]) -> None:
+    """Take these steps with both, and compare all they answer and all they leave."""
+    with Twins(folders) as twins:
+        for step, choice in steps:
+            match step:
+                case "take":
+                    twins.take(choice)
+                case "pass":
+                    twins.clock.time += choice
+                case "change":
+                    twins.change(choice)
+                case "restart":
+                    twins.restart(with_snapshot=choice)
+                case _:
+                    snapshot(twins.restless)
+    left = logged(folders[0])
+    assert left == logged(folders[1])
+    assert reread(folders[1]) == sum(isinstance(decode(at, data), EventRecord) for at, data in enumerate(left))
+
+
+@given(STEPS)
+@settings(max_examples=20)
+def test_a_restart_at_any_place_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, steps: Sequence[tuple[str, Any]]
+) -> None:
+    folders = (tmp_path_factory.mktemp("steady"), tmp_path_factory.mktemp("restless"))
+    play(folders, [("take", 20), *steps, ("restart", False), ("take", 20)])
+
+
+#: Steps after which every part of the state shows.
+STORY: Sequence[tuple[str, Any]] = (
+    ("take", 90), ("change", 0), ("change", 3), ("change", 5), ("restart", True), ("take", 60), ("pass", HOUR),
+    ("restart", False), ("take", 60), ("keep", None), ("take", 20), ("restart", False), ("take", 20),
+    ("pass", 10 * DAY), ("take", 30), ("pass", 10 * DAY), ("take", 30), ("restart", True), ("take", 20),
+    ("pass", 25 * DAY), ("take", 60), ("restart", False), ("take", 9),
+)  # fmt: skip
+LOAD = (Pipeline, "_load_snapshot")
+MUTANTS = {
+    "lets go of what was taken off a list": Edit(Lists, "restore", "held.clear()", "held.update()"),
+    "counts no caps again": Edit(Engine, "absorb", "self.brakes.count(decision, clock)", "del decision, clock"),
+    "forgets caps": Edit(*LOAD, "extra.off, extra.day, extra.asked", "extra.off, 0, {}"),
+    "forgets switches": Edit(*LOAD, "extra.off, extra.day", "set(), extra.day"),
+    "forgets texts": Edit(*LOAD, "engine.texts.number(text)", "del text"),
+    "forgets lists": Edit(*LOAD, "engine.lists.restore(extra.lists)", ""),
+    "forgets repeats": Edit(*LOAD, 'self._repeats.load(snapshot.arrays["repeats"], extra.repeats)', ""),
+    "forgets where days began": Edit(Repeats, "state", "list(self._days)", "[]"),
+    "forgets the rows": Edit(*LOAD, "engine.rows.load(snapshot.arrays)", ""),
+    "skips a record": Edit(*LOAD, "return snapshot.sequence", "return snapshot.sequence + 1"),
+    "reads one twice": Edit(*LOAD, "return snapshot.sequence", "return snapshot.sequence - 1"),
+}
+
+
+def test_the_story_is_sound(tmp_path: Path) -> None:
+    play((tmp_path / "steady", tmp_path / "restless"), STORY)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_notices_a_restart_that(name: str, tmp_path: Path) -> None:
+    with planted(MUTANTS[name]), pytest.raises((AssertionError, LookupError)):
+        play((tmp_path / "steady", tmp_path / "restless"), STORY)
+
+
+# ------------------------------------------------------------------------------------------------------------ snapshots
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A folder with a pack and forty events, a snapshot, and ten events after it: 51 records."""
+    with open_pipeline(tmp_path) as pipeline:
+        answers(pipeline, *(raw for raw, _ in traffic(40)))
+        snapshot(pipeline)
+        answers(pipeline, *(raw for raw, _ in traffic(10, start=40)))
+    return tmp_path
+
+
+def read_at_start(folder: Path, text: str = PACK, secret: int = SECRET) -> int:
+    """How many records a start reads; that it ends in the same state shows in the events after it."""
+    with new_pipeline(folder, text, secret) as pipeline:
+        read = pipeline.recover()
+        answers(pipeline, *(raw for raw, _ in traffic(20, start=200)))
+    return read
+
+
+def test_a_start_reads_only_what_comes_after_the_snapshot(kept: Path) -> None:
+    assert read_at_start(kept) == 10
+    assert reread(kept) == 70
+
+
+@pytest.mark.parametrize("name", ["arena", "table", "meta", "repeats", "extra", "manifest"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_a_damaged_snapshot_is_passed_over(kept: Path, name: str, damage: str) -> None:
+    [folder] = (kept / "snapshots").iterdir()
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data if damage == "flipped" else data[: len(data) // 2])
+    if damage == "gone":
+        (folder / name).unlink()
+    assert read_at_start(kept) == 51
+    assert reread(kept) == 70
+
+
+def test_a_snapshot_by_another_secret_is_passed_over(kept: Path) -> None:
+    assert read_at_start(kept, secret=1) == 51
+
+
+def test_a_snapshot_of_another_pack_is_passed_over_and_its_own_is_found_again(kept: Path) -> None:
+    assert read_at_start(kept, NEXT_PACK) == 51
+    assert read_at_start(kept) == 10 + 1 + 20
+    assert reread(kept) == 70
+
+
+def test_a_snapshot_of_another_version_is_passed_over(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(online, "__version__", "0.0.0")
+    assert read_at_start(kept) == 51
+
+
+@pytest.mark.parametrize("events", [5, 60])
+def test_a_snapshot_of_another_log_is_passed_over(
+    kept: Path, tmp_path_factory: pytest.TempPathFactory, events: int
+) -> None:
+    """Somebody began a new log, or put an older one back, and left the snapshots where they were."""
+    other = tmp_path_factory.mktemp("other")
+    with open_pipeline(other) as pipeline:
+        answers(pipeline, *(body(id=str(number)) for number in range(events)))
+    (kept / "snapshots").rename(other / "snapshots.old")
+    (other / "snapshots").rmdir()
+    (other / "snapshots.old").rename(other / "snapshots")
+    assert read_at_start(other) == events + 1
+    with open_pipeline(other) as pipeline:
+        snapshot(pipeline)
+    assert read_at_start(other) == 0
+    assert reread(other) == events + 20
+
+
+def test_a_snapshot_holds_no_more_than_the_log(tmp_path: Path) -> None:
+    with open_pipeline(tmp_path) as pipeline:
+        pipeline.take([pipeline.decoder.single(body(), NOW)])
+        captured = pipeline.capture()
+        assert captured.sequence == 2
+        assert len(logged(tmp_path)) == 2
+
+
+# ---------------------------------------------------------------------------------------------------------------- packs
+
+
+def test_a_new_pack_goes_live_with_its_features_counted_from_the_whole_log(tmp_path: Path) -> None:
+    events = [request(number, cost=1.0) for number in range(4)]
+    clock = SetClock()
+    with open_pipeline(tmp_path, clock=clock) as pipeline:
+        answers(pipeline, body(), *events[:2])
+    clock.time += 2 * MINUTE
+    with open_pipeline(tmp_path, NEXT_PACK, clock=clock) as pipeline:
+        third, repeated = answers(pipeline, events[2], events[0])
+        assert third.decision.rules == ("regular",)  # two before, and the sign-up, which the rule never saw live
+        assert third.decision.action is Action.WATCH
+        assert (repeated.repeated, repeated.decision.rules) == (True, ())
+    with open_pipeline(tmp_path, clock=clock) as pipeline:
+        [fourth] = answers(pipeline, events[3])
+        assert fourth.decision.rules == ()
+    kinds = [decode(0, data) for data in logged(tmp_path)]
+    assert [each.format for each in kinds if isinstance(each, PackRecord)] == [FORMAT] * 3
+    assert reread(tmp_path) == 5
+
+
+def test_the_same_pack_goes_live_once(tmp_path: Path) -> None:
+    for _ in range(3):
+        with open_pipeline(tmp_path):
+            pass
+    assert len(logged(tmp_path)) == 1
+
+
+def test_a_new_format_of_records_goes_live_like_a_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_pipeline(tmp_path):
+        pass
+    monkeypatch.setattr(online, "FORMAT", FORMAT + 1)
+    monkeypatch.setattr(records, "FORMAT", FORMAT + 1)
+    with open_pipeline(tmp_path):
+        pass
+    monkeypatch.undo()
+    with pytest.raises(RecordUnreadable, match=r"Record 1: .*format"), open_pipeline(tmp_path):
+        pass
+
+
+def test_a_pack_that_lacks_types_and_lists_reads_what_it_can(tmp_path: Path) -> None:
+    with open_pipeline(tmp_path) as pipeline:
+        answers(pipeline, *(raw for raw, _ in traffic(30)))
+        pipeline.put_in_list("bad_mail", "a@example.com", NOW + HOUR, "me", "test")
+        pipeline.put_in_list("tor", "203.0.113.9", NOW + HOUR, "me", "test")
+        pipeline.commit()
+    small = "[event".join(HEAD.split("[event")[:2]) + """
+[[list]]
+name = "bad_mail"
+entity = "ip"
+
+[[segment]]
+name = "default"
+
+[[rule]]
+name = "often"
+on = "account.signup"
+when = 'count("account.signup", by=ip, over="1h") > 2'
+mode = "live"
+"""  # fmt: skip
+    with open_pipeline(tmp_path, small) as pipeline:
+        assert pipeline.engine.lists.entries(NOW) == {"bad_mail": {}}
+        [signup] = answers(pipeline, body({"ip": "198.51.100.1"}, id="new"))
+        [refused] = take(pipeline, request(99))
+        assert signup.decision.rules == ("often",)
+        assert isinstance(refused, Refusal)
+    with open_pipeline(tmp_path) as pipeline:
+        assert list(pipeline.engine.lists.entries(NOW)["bad_mail"]) == ["a@example.com"]
+    assert reread(tmp_path) == 31
