@@ -1,6 +1,7 @@
 """The command line as a user meets it, in processes of its own."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,25 @@ def test_demo_of_another_seed_is_another_day(tmp_path: Path) -> None:
     done = fairgate("demo", "--seed", "8", "--minutes", "0.1", "--port", "0", "--stop", "--data", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert " 0 refused" in done.stdout
+
+
+@pytest.mark.parametrize("when", ["during the day", "after it"])
+def test_an_interrupt_ends_the_demo_in_good_order(tmp_path: Path, when: str) -> None:
+    minutes = "1" if when == "during the day" else "0.1"
+    command = [sys.executable, "-c", "from fairgate.entrypoints.cli import main; main()"]
+    command += ["demo", "--minutes", minutes, "--port", "0", "--data", str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdout is not None
+        awaited = "challenge" if when == "during the day" else "stays open"
+        for line in demo.stdout:
+            if awaited in line:
+                demo.send_signal(signal.SIGINT)
+                break
+        rest = demo.stdout.read()
+        assert demo.wait(timeout=60) == 0
+    assert "Aborted" not in rest
+    assert "Traceback" not in rest
+    assert any((tmp_path / "data" / "snapshots").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import uvicorn
 from rich.console import Console
 from rich.live import Live
 
@@ -17,7 +18,7 @@ from fairgate.domain.errors import DoorFailed
 from fairgate.domain.event import Event, Refusal, microseconds
 from fairgate.entrypoints.decision_api import Door
 from fairgate.entrypoints.demo_screen import Day, Shown, line, live_view, print_summary
-from fairgate.entrypoints.serve_command import server_of
+from fairgate.entrypoints.serve_command import server_of, stop_on_signals
 from fairgate.ingest.decode import Taken
 from fairgate.pipeline.online import Outcome, Pipeline
 from fairgate.simulate.clock import FastClock
@@ -64,6 +65,7 @@ class _Demo:
     async def play(self, *, stop: bool) -> int:
         door = Door(self._pipeline, snapshot_events=self._settings.snapshot_events, on_taken=self._seen)
         server = server_of(door, self._settings.host, self._settings.port)
+        stop_on_signals(server)
         serving = asyncio.create_task(server.serve())
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn sets a flag, no event
             await asyncio.sleep(_POLL_SECONDS)
@@ -73,36 +75,38 @@ class _Demo:
         port = server.servers[0].sockets[0].getsockname()[1]
         self._clock.restart()
         streaming = asyncio.get_running_loop().run_in_executor(None, self._stream, port)
-        await self._show(streaming, serving)
-        if not serving.done():
+        await self._show(streaming, serving, server)
+        if not server.should_exit:
             await streaming
             print_summary(self._day, self._console)
             self._farewell(port, stop=stop)
-            server.should_exit = stop
+            server.should_exit |= stop  # it may have been told to meanwhile
         self._over.set()
         await serving
+        # What was being sent when the door was told to close is nobody's loss; any earlier failure was raised above.
+        await asyncio.gather(streaming, return_exceptions=True)
         return 0
 
-    async def _show(self, streaming: asyncio.Future[None], serving: asyncio.Task[None]) -> None:
-        """Draw until the day is over, or the server is told to stop."""
+    async def _show(self, streaming: asyncio.Future[None], serving: asyncio.Task[None], server: uvicorn.Server) -> None:
+        """Draw until the day is over, or the server ends or is told to."""
         began, drawn = time.monotonic(), 0
         live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         with live or contextlib.nullcontext():
-            while not streaming.done() and not serving.done():
+            while not (streaming.done() or serving.done() or server.should_exit):
                 await asyncio.sleep(1 / _FRAMES_PER_SECOND)
                 rate = self._day.events / (time.monotonic() - began)
                 if live is not None:
-                    live.update(live_view(self._day, min(self._clock.now(), self._events[-1].time), rate), refresh=True)
+                    now = min(self._clock.now(), self._events[-1].time)
+                    live.update(live_view(self._day, now, rate), refresh=True)
                 else:
                     drawn = self._print_new(drawn)
-        if serving.done():
-            self._over.set()
 
     def _print_new(self, drawn: int) -> int:
         """Where there is no terminal: a line for each account and decision that is new or went on since last time."""
         new = min(self._day.notable - drawn, len(self._day.recent))
         for shown, _ in list(self._day.recent.values())[len(self._day.recent) - new :]:
             self._console.print(line(shown), highlight=False, markup=False, soft_wrap=True)
+        self._console.file.flush()  # whoever reads through a pipe watches, too
         return self._day.notable
 
     def _farewell(self, port: int, *, stop: bool) -> None:
@@ -113,6 +117,7 @@ class _Demo:
         self._console.print(f"\nThe door stays open at http://127.0.0.1:{port}. Ctrl-C closes it. Try:")
         command = f"  curl -s http://127.0.0.1:{port}/v1/decide -d '{body}'"
         self._console.print(command, highlight=False, markup=False, soft_wrap=True)
+        self._console.file.flush()
 
     def _stream(self, port: int) -> None:
         """Send each event when its time has come, as another team's service would."""

@@ -18,12 +18,12 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
         calm_collector()
         door = Door(pipeline, snapshot_events=settings.snapshot_events)
         server = server_of(door, settings.host, settings.port)
-        _stop_on_signals(server)
+        stop_on_signals(server)
         server.run()
     return 0
 
 
-def _stop_on_signals(server: uvicorn.Server) -> None:
+def stop_on_signals(server: uvicorn.Server) -> None:
     """Let a stop by signal end with a return. The server raises the signal again after it, which would kill."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
