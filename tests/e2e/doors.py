@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from fairgate.entrypoints.decision_api import Door
-from fairgate.entrypoints.serve_command import server_of
+from fairgate.entrypoints.serve_command import listening, server_of
 from fairgate.ingest.decode import Taken
 from fairgate.pipeline.online import Outcome, Pipeline
 from tests.support import PACK
@@ -30,12 +30,13 @@ def serving(
     pipeline: Pipeline, *, snapshot_events: int = 1_000_000, on_taken: Callable[[Taken, Outcome], None] | None = None
 ) -> Iterator[httpx.Client]:
     """The door over a pipeline on a free port, with a client for it; stopped gracefully on leaving."""
-    server = server_of(Door(pipeline, snapshot_events=snapshot_events, on_taken=on_taken), "127.0.0.1", 0)
-    thread = threading.Thread(target=server.run)
+    server = server_of(Door(pipeline, snapshot_events=snapshot_events, on_taken=on_taken))
+    listener = listening("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
         _wait_until(lambda: server.started or not thread.is_alive())
-        port = server.servers[0].sockets[0].getsockname()[1]
         with client_of(port) as client:
             yield client
     finally:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,16 @@ def test_an_interrupt_ends_the_demo_in_good_order(tmp_path: Path, when: str) -> 
     assert "Aborted" not in rest
     assert "Traceback" not in rest
     assert any((tmp_path / "data" / "snapshots").iterdir())
+
+
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_a_port_that_is_taken_is_named(tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = fairgate(command, "--port", str(port), "--data", tmp_path / "data")
+    assert done.returncode == 1
+    assert f"127.0.0.1, port {port} can't be listened at: Address already in use" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from fairgate.domain.errors import DoorFailed
 from fairgate.domain.event import Event, Refusal, microseconds
 from fairgate.entrypoints.decision_api import Door
 from fairgate.entrypoints.demo_screen import Day, Shown, line, live_view, print_summary
-from fairgate.entrypoints.serve_command import server_of, stop_on_signals
+from fairgate.entrypoints.serve_command import listening, server_of, stop_on_signals
 from fairgate.ingest.decode import Taken
 from fairgate.pipeline.online import Outcome, Pipeline
 from fairgate.simulate.clock import FastClock
@@ -64,15 +64,16 @@ class _Demo:
 
     async def play(self, *, stop: bool) -> int:
         door = Door(self._pipeline, snapshot_events=self._settings.snapshot_events, on_taken=self._seen)
-        server = server_of(door, self._settings.host, self._settings.port)
+        server = server_of(door)
+        listener = listening(self._settings.host, self._settings.port)
+        port = listener.getsockname()[1]
         stop_on_signals(server)
-        serving = asyncio.create_task(server.serve())
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn sets a flag, no event
             await asyncio.sleep(_POLL_SECONDS)
         if serving.done():
             await serving
             return 1
-        port = server.servers[0].sockets[0].getsockname()[1]
         self._clock.restart()
         streaming = asyncio.get_running_loop().run_in_executor(None, self._stream, port)
         await self._show(streaming, serving, server)

@@ -1,14 +1,19 @@
 """`fairgate serve`: the door, until it is told to stop."""
 
 import signal
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
+from fairgate.domain.errors import BadSettings
 from fairgate.entrypoints.decision_api import Door
 from fairgate.wiring import calm_collector, open_pipeline, settings_of
+
+#: Connections that may wait to be accepted.
+_BACKLOG = 2_048
 
 
 def run(config: Path | None, given: Mapping[str, object]) -> int:
@@ -17,9 +22,10 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
     with open_pipeline(settings) as pipeline:
         calm_collector()
         door = Door(pipeline, snapshot_events=settings.snapshot_events)
-        server = server_of(door, settings.host, settings.port)
-        stop_on_signals(server)
-        server.run()
+        server = server_of(door)
+        with listening(settings.host, settings.port) as listener:
+            stop_on_signals(server)
+            server.run(sockets=[listener])
     return 0
 
 
@@ -33,12 +39,20 @@ def stop_on_signals(server: uvicorn.Server) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
-def server_of(door: Door, host: str, port: int) -> uvicorn.Server:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there, port 0 taking a free one; raises `BadSettings` where that can't be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise BadSettings(f"{host}, port {port} can't be listened at: {what}. Choose another with --port.") from error
+
+
+def server_of(door: Door) -> uvicorn.Server:
     """The HTTP server around a door."""
     config = uvicorn.Config(
         door,
-        host=host,
-        port=port,
         loop="uvloop",
         http="httptools",
         ws="none",
