@@ -31,7 +31,10 @@ from fairgate.language.pack_tables import (
     SourceTable,
     Table,
 )
+from fairgate.language.shapes import limits_of
 from fairgate.language.tree import PLAIN_TYPES, PLAIN_TYPES_ABOUT, Kind
+from fairgate.monitor.metric_list import metrics_page
+from fairgate.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 _PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -148,13 +151,15 @@ def keys(shape: type[Table]) -> str:
 def _takes(kind: inspect.Type) -> str:
     match kind:
         case inspect.UnionType(types=types):
-            return " or ".join(_takes(each) for each in types if not isinstance(each, inspect.NoneType))
+            return " or ".join(_takes(_bare(each)) for each in types if not isinstance(each, inspect.NoneType))
         case inspect.LiteralType(values=values):
             return ", ".join(f"`{each}`" for each in values)
         case inspect.ListType(item_type=item):
             return f"array of {_takes(item)}s"
         case inspect.DictType() | inspect.StructType():
             return "table"
+        case inspect.CustomType(cls=cls) if cls is Path:
+            return "path"
         case _:
             return {"StrType": "text", "BoolType": "bool", "IntType": "whole number"}.get(type(kind).__name__, "number")
 
@@ -232,7 +237,57 @@ def reserved() -> str:
     return " ".join(f"`{word}`" for word in sorted(RESERVED))
 
 
+def settings() -> str:
+    """Every key of `fairgate.toml`, table by table."""
+    shape = inspect.type_info(Settings)
+    assert isinstance(shape, inspect.StructType)  # noqa: S101 - it is one
+    heads = ("key", "type", "default", "limits", "what it says")
+    plain = [each for each in shape.fields if _table_of(each) is None]
+    parts = ["At the top of the file:", table(heads, *map(_setting, plain))]
+    for each in shape.fields:
+        found = _table_of(each)
+        if found is not None:
+            name, inner = found
+            parts += [f"## [{each.name}{name}]", _about(each), table(heads, *map(_setting, inner.fields))]
+    return "\n\n".join(parts)
+
+
+def _table_of(field: inspect.Field) -> tuple[str, inspect.StructType] | None:
+    """The table that a key stands for, and what its header ends with; None for a key with a value."""
+    match _bare(field.type):
+        case inspect.StructType() as shape:
+            return "", shape
+        case inspect.DictType(value_type=inspect.StructType() as shape):
+            return ".NAME", shape
+        case _:
+            return None
+
+
+def _setting(field: inspect.Field) -> tuple[str, ...]:
+    kind = _bare(field.type)
+    inner = [_bare(each) for each in kind.types] if isinstance(kind, inspect.UnionType) else [kind]
+    limits = [limits_of(each) for each in inner if isinstance(each, inspect.IntType | inspect.FloatType)]
+    default = "none" if field.default is None else f"`{_toml(field.default)}`"
+    return f"`{field.name}`", _takes(kind), default, "".join(limits), _about(field)
+
+
+def _about(field: inspect.Field) -> str:
+    """A key's description. KeyError where it has none."""
+    if not isinstance(field.type, inspect.Metadata) or not (field.type.extra_json_schema or {}).get("description"):
+        raise KeyError(field.name)
+    return str((field.type.extra_json_schema or {})["description"])
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    return kind.type if isinstance(kind, inspect.Metadata) else kind
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool | int | float) else f'"{value}"'
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
+    "settings": settings,
     "types": types,
     "functions": functions,
     "aggregates": aggregates,
@@ -240,6 +295,10 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "reserved": reserved,
     **{f"keys-{name}": partial(keys, shape) for shape, name in _NAMES.items()},
 }
+
+
+#: Pages that are generated whole.
+PAGES: Mapping[str, Callable[[], str]] = {"metrics.md": metrics_page}
 
 
 def generated(page: str) -> str:
@@ -252,6 +311,8 @@ def main() -> None:
     for path in sorted(REFERENCE.glob("*.md")):
         page = path.read_text("utf-8")
         path.write_text(generated(page), "utf-8")
+    for name, make in PAGES.items():
+        (REFERENCE / name).write_text(make(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -2,22 +2,26 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fairgate.backends.embedded.segments import open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
+from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.event import Event, microseconds
+from fairgate.domain.secret import Secrets
 from fairgate.domain.windows import SECOND
 from fairgate.ingest.decode import Decoder
 from fairgate.kernel.rows import Rows
 from fairgate.language.checked import CheckedPack
 from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.online import Pipeline
+from fairgate.pipeline.seals import Seals
 from fairgate.wiring import checked_from
 
 SECRET = 0x5EED_5EED_5EED_5EED
+SECRETS = Secrets({1: SECRET})
 #: Monday, 2026-01-05 10:31:12 UTC.
 NOW = microseconds(datetime(2026, 1, 5, 10, 31, 12, tzinfo=UTC))
 
@@ -29,7 +33,7 @@ version = "1"
 [event."account.signup".attributes]
 account = { entity = "account", required = true }
 email = { type = "email", entity = "email", personal = true }
-ip = { type = "ip", entity = "ip" }
+ip = { type = "ip", entity = "ip", personal = true }
 device = { entity = "device" }
 plan = "text"
 tokens = "number"
@@ -242,22 +246,38 @@ def traffic(count: int, *, start: int = 0, step: int = 7 * SECOND) -> list[tuple
 
 @contextmanager
 def open_pipeline(
-    folder: Path, text: str = PACK, secret: int = SECRET, clock: SetClock | None = None
+    folder: Path,
+    text: str = PACK,
+    secret: int = SECRET,
+    clock: SetClock | None = None,
+    secrets: Secrets | None = None,
 ) -> Iterator[Pipeline]:
     """The live pipeline on a folder, recovered."""
-    with new_pipeline(folder, text, secret, clock) as pipeline:
+    with new_pipeline(folder, text, secret, clock, secrets) as pipeline:
         pipeline.recover()
         yield pipeline
 
 
 @contextmanager
 def new_pipeline(
-    folder: Path, text: str = PACK, secret: int = SECRET, clock: SetClock | None = None
+    folder: Path,
+    text: str = PACK,
+    secret: int = SECRET,
+    clock: SetClock | None = None,
+    secrets: Secrets | None = None,
 ) -> Iterator[Pipeline]:
     """The same before it has recovered."""
-    with open_log(folder / "log") as log:
-        engine = new_engine(text, secret)
-        yield Pipeline(engine, log, FolderSnapshots(folder / "snapshots"), clock or SetClock(), secret)
+    used = secrets or Secrets({1: secret})
+    with open_log(folder / "log") as log, seals_in(folder, used, writable=True) as seals:
+        engine = Engine(checked(text), used.current, Rows, version=used.newest)
+        yield Pipeline(engine, log, FolderSnapshots(folder / "snapshots"), clock or SetClock(), used.current, seals)
+
+
+@contextmanager
+def seals_in(folder: Path, secrets: Secrets = SECRETS, *, writable: bool = False) -> Iterator[Seals]:
+    """The seals of a folder."""
+    with closing(FileSubjectKeys(folder / "subjects.keys", writable=writable)) as keys:
+        yield Seals(keys, secrets)
 
 
 def _without_none(table: Mapping[str, object]) -> dict[str, object]:

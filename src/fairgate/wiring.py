@@ -1,74 +1,53 @@
 """The composition root: reads the settings, opens the backends, puts the pieces together. Nothing else does."""
 
 import gc
+import logging
 import os
+import re
 import secrets
-import tomllib
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-import msgspec
-
+from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.backends.embedded.clock import SystemClock
-from fairgate.backends.embedded.segments import open_log
+from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
-from fairgate.domain.errors import BadSettings
+from fairgate.backends.embedded.subject_keys import FileSubjectKeys
+from fairgate.domain.errors import BadSettings, LakeLocked
+from fairgate.domain.secret import SECRET_BITS, Secrets
 from fairgate.ingest.identifiers import TYPES
 from fairgate.kernel.rows import Rows, warm
 from fairgate.language.check_pack import check_pack
 from fairgate.language.checked import CheckedPack
 from fairgate.language.pack_file import load_pack, pack_from_texts
+from fairgate.language.problems import PackError
+from fairgate.monitor.traces import NoTraces
+from fairgate.pipeline.compaction import Compaction
 from fairgate.pipeline.engine import Engine
+from fairgate.pipeline.live_lake import LiveLake
+from fairgate.pipeline.lookup import Lookup
 from fairgate.pipeline.online import Pipeline
+from fairgate.pipeline.repeats import Repeats
+from fairgate.pipeline.seals import Seals
+from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.clock import Clock
+from fairgate.ports.event_log import EventLog
+from fairgate.ports.snapshots import Snapshots
+from fairgate.ports.traces import Traces
+from fairgate.settings import Settings, check_retention
 
+_log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SECRET_VARIABLE = "FAIRGATE_SECRET"  # noqa: S105 - the name of the variable
-_SECRET_BYTES = 8
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `fairgate.toml` may say; every key has a default. Paths are relative to where Fairgate is started."""
-
-    #: The pack that is live: a folder, or the name of one that ships with Fairgate.
-    pack: str = "ai_api"
-    #: Where log and snapshots are kept.
-    data: Path = Path("fairgate-data")
-    #: Where the door listens; beyond loopback only when told so.
-    host: str = "127.0.0.1"
-    port: int = 8080
-    #: Keys that memory is set aside for at the start; it grows past that by itself, with a pause.
-    expected_keys: int = 100_000
-    #: Megabytes of one segment of the log.
-    segment_megabytes: int = 256
-    #: A snapshot is made after so many events, and at a graceful stop.
-    snapshot_events: int = 1_000_000
-
-
-def read_settings(path: Path | None) -> Settings:
-    """The settings of a file; the defaults without one. Raises `BadSettings` naming the key."""
-    if path is None:
-        return Settings()
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Settings, strict=False, dec_hook=_setting)
-    except OSError as error:
-        raise BadSettings(f"{path} can't be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BadSettings(f"{path}: {error}.") from error
-
-
-def _setting(kind: type, value: object) -> object:
-    """A setting of a type that TOML does not have."""
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    raise ValueError(f"Expected `{kind.__name__.lower()}`, got `{type(value).__name__}`")
-
-
-def settings_of(path: Path | None, given: Mapping[str, object]) -> Settings:
-    """The settings of a file, overridden by those given, such as on the command line."""
-    return msgspec.structs.replace(read_settings(path), **given)
+SUBJECT_KEYS = "subjects.keys"
+#: Where the state of a pack that is to go live is kept.
+PREPARED = "prepared"
+#: Records that a door reads by itself before it goes over to another pack: seconds of them.
+MOST_TO_FOLLOW = 200_000
+_VERSIONED = re.compile(r"(?:([1-9][0-9]{0,3}):)?([0-9a-fA-F]{16,64})")
 
 
 def pack_folder(name: str) -> Path:
@@ -87,32 +66,33 @@ def checked_from(files: Mapping[str, str]) -> CheckedPack:
     return check_pack(pack_from_texts(files), TYPES)
 
 
-def new_engine(checked: CheckedPack, secret: int, expected_keys: int = 1 << 12) -> Engine:
+def new_engine(checked: CheckedPack, secret: int, expected_keys: int = 1 << 12, *, version: int = 1) -> Engine:
     """An engine with rows in this process."""
-    return Engine(checked, secret, lambda program: Rows(program, expected_rows=expected_keys))
+    return Engine(checked, secret, lambda program: Rows(program, expected_rows=expected_keys), version=version)
 
 
-def secret_of(data: Path, *, make: bool = True) -> int:
-    """The secret that keys hashes and draws: from the environment, else from a file that only its owner can read.
+def secrets_of(data: Path, *, make: bool = True) -> Secrets:
+    """What keys hashes, tokens, seals and draws: from the environment, else from a file that only its owner can read.
 
-    It must stay the same as long as the log does; without one in the environment it is made on the first start. Raises
-    `BadSettings` where there is none and it isn't to be made.
+    It is 16 to 64 hexadecimal digits, or several versions such as `1:...,2:...` with commas or lines between, of which
+    the newest is used and the older open what was sealed under them. Without one in the environment it is made on the
+    first start. Raises `BadSettings` where there is none and it isn't to be made.
     """
-    given = os.environ.get(SECRET_VARIABLE)
+    given, path = os.environ.get(SECRET_VARIABLE), data / "secret"
     if given is None:
-        path = data / "secret"
         if not path.exists() and not make:
             raise BadSettings(f"There is no {path}: set {SECRET_VARIABLE} to what it was when the log was written.")
         if not path.exists():
             _make_secret(path)
-        given = path.read_text("ascii").strip()
-    try:
-        secret = int(given, 16)
-    except ValueError:
-        secret = -1
-    if not 0 <= secret < 1 << 64:
-        raise BadSettings(f"{SECRET_VARIABLE} must be 16 hexadecimal digits.")
-    return secret
+        try:
+            given = path.read_text("ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings(f"{path} can't be read: {error}.") from error
+    matches = [_VERSIONED.fullmatch(each) for each in given.replace(",", " ").split()]
+    found = {int(match[1] or 1): int(match[2], 16) for match in matches if match}
+    if not found or len(found) != len(matches):
+        raise BadSettings(f"{SECRET_VARIABLE} must be 16 to 64 hexadecimal digits, or versions of it as 1:...,2:....")
+    return Secrets(found)
 
 
 def _make_secret(path: Path) -> None:
@@ -120,9 +100,16 @@ def _make_secret(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(_SECRET_BYTES))
+        file.write(f"1:{secrets.token_hex(SECRET_BITS // 8)}\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def open_seals(data: Path) -> Iterator[Seals]:
+    """What opens the sealed parts of a data folder's records. Raises `BadSettings` and `KeysUnusable`."""
+    with closing(FileSubjectKeys(data / SUBJECT_KEYS, writable=False)) as keys:
+        yield Seals(keys, secrets_of(data, make=False))
 
 
 def calm_collector() -> None:
@@ -135,14 +122,167 @@ def calm_collector() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
+class LivePipeline:
+    """The live pipeline of some settings, brought up to its log's end; `close` closes its log.
+
+    Raises what opening and reading the log raises, and `PackError`, `BadSettings` or `RecordUnreadable`.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._secrets = secrets_of(settings.data, make=not any((settings.data / "log").glob("*.log")))
+        self._log = SegmentLog.open(settings.data / "log", settings.log.segment_megabytes << 20)
+        try:
+            self._checked = self._pack()
+            check_retention(settings, self._checked.pack.event_types)
+            self._keys = FileSubjectKeys(settings.data / SUBJECT_KEYS)
+            self.pipeline = self._recovered()
+        except BaseException:
+            self._log.close()
+            raise
+
+    def reopen(self) -> Pipeline:
+        """Make the pipeline anew after it has stopped, less what had not become durable.
+
+        May run in another thread, and again after it has raised; the pipeline before is not to be used any more.
+        """
+        self.__dict__.pop("pipeline", None)  # its rows make room for the new ones
+        self._log = self._log.reopen()
+        self.pipeline = self._recovered()
+        return self.pipeline
+
+    def follow(self) -> Pipeline | None:
+        """A pipeline of the pack as its folder has it now, brought near the log's end; None where that is live already.
+
+        It is not live yet, and the one that is goes on meanwhile. May run in another thread. Raises `PackError`, and
+        `NotPrepared` where too much of the log is still to be counted.
+        """
+        checked = load_checked(self._settings.pack)
+        if checked.pack.digest == self._checked.pack.digest:
+            self._forget_prepared()
+            return None
+        pipeline = self._pipeline_of(checked)
+        pipeline.catch_up(FolderSnapshots(self._settings.data / PREPARED), most=MOST_TO_FOLLOW)
+        return pipeline
+
+    def adopt(self, pipeline: Pipeline) -> None:
+        """Take a pipeline that `follow` made, and that is live now, for the one to make anew if need be."""
+        self.pipeline, self._checked = pipeline, pipeline.engine.checked
+        self._forget_prepared()
+
+    def close(self) -> None:
+        """Close the log. Raises `LogBroken` where what was appended can't be made durable."""
+        self._keys.close()
+        self._log.close()
+
+    def _forget_prepared(self) -> None:
+        """What was prepared is of no more use, and made again when it is: so a failure matters to nobody."""
+        shutil.rmtree(self._settings.data / PREPARED, ignore_errors=True)
+
+    def _pack(self) -> CheckedPack:
+        """The pack of the settings; where it has faults, the one that was live, so that a restart stops nobody."""
+        try:
+            return load_checked(self._settings.pack)
+        except PackError:
+            if not self._log.end():
+                raise
+            live = Lookup(self._log, Repeats(0)).pack_of(self._log.end() - 1)
+            _log.exception("the pack has faults, so the one that was live stays")
+            return checked_from(live.files)
+
+    def _recovered(self) -> Pipeline:
+        pipeline = self._pipeline_of(self._checked)
+        warm()
+        pipeline.recover()
+        return pipeline
+
+    def _pipeline_of(self, checked: CheckedPack) -> Pipeline:
+        seals = Seals(self._keys, self._secrets)
+        snapshots = FolderSnapshots(self._settings.data / "snapshots")
+        return _new_pipeline(checked, self._settings, self._log, snapshots, self._clock, seals, self._secrets)
+
+
+def prepare(settings: Settings) -> tuple[CheckedPack, int]:
+    """Count the features of the pack as its folder has it now from the log, so that a running door can go over to it.
+
+    Returns the pack and the end of what was counted. Raises `PackError`, and what reading log and keys raises.
+    """
+    checked, secrets = load_checked(settings.pack), secrets_of(settings.data, make=False)
+    prepared = FolderSnapshots(settings.data / PREPARED)
+    with open_log(settings.data / "log", read_only=True) as log, open_seals(settings.data) as seals:
+        pipeline = _new_pipeline(checked, settings, log, prepared, SystemClock(), seals, secrets)
+        return checked, pipeline.prepare(prepared)
+
+
+def _new_pipeline(  # noqa: PLR0913, PLR0917 - all that a pipeline is put together from
+    checked: CheckedPack,
+    settings: Settings,
+    log: EventLog,
+    snapshots: Snapshots,
+    clock: Clock,
+    seals: Seals,
+    secrets: Secrets,
+) -> Pipeline:
+    secret, version = secrets.current, secrets.newest
+    engine = new_engine(checked, secret, settings.door.expected_keys, version=version)
+    return Pipeline(engine, log, snapshots, clock, secret, seals)
+
+
 @contextmanager
 def open_pipeline(settings: Settings, clock: Clock | None = None) -> Iterator[Pipeline]:
     """The live pipeline of these settings, brought up to its log's end. Its log is closed on leaving."""
-    checked = load_checked(settings.pack)
-    secret = secret_of(settings.data)
-    engine = new_engine(checked, secret, settings.expected_keys)
-    with open_log(settings.data / "log", segment_bytes=settings.segment_megabytes << 20) as log:
-        pipeline = Pipeline(engine, log, FolderSnapshots(settings.data / "snapshots"), clock or SystemClock(), secret)
-        warm()
-        pipeline.recover()
-        yield pipeline
+    with closing(LivePipeline(settings, clock)) as live:
+        yield live.pipeline
+
+
+@contextmanager
+def open_live_lake(data: Path) -> Iterator[LiveLake]:
+    """The lake of a data folder with what the log has beyond it, for reading, beside a service or without one.
+
+    Raises what opening log, lake and keys raises.
+    """
+    from fairgate.backends.embedded.lake import open_lake
+
+    with (
+        open_log(data / "log", read_only=True) as log,
+        open_lake(data / "lake", read_only=True) as lake,
+        open_seals(data) as seals,
+    ):
+        compaction = Compaction(log, lake, checked_from)
+        yield LiveLake(lake, compaction, log.refresh, secrets_of(data, make=False), seals.open)
+
+
+def catch_up(data: Path) -> None:
+    """Bring the lake of a data folder up to its log, unless a desk does that or this user may not.
+
+    Raises what opening log and lake raises.
+    """
+    from fairgate.backends.embedded.lake import open_lake
+
+    if not os.access(data, os.W_OK):
+        return
+    with suppress(LakeLocked), open_lake(data / "lake") as lake, open_log(data / "log", read_only=True) as log:
+        log.refresh()
+        compaction = Compaction(log, lake, checked_from)
+        while compaction.step():
+            pass
+
+
+def open_keys(settings: Settings) -> AbstractContextManager[ApiKeys]:
+    """The API keys of these settings. Closed on leaving. Raises `KeysUnavailable`."""
+    return open_api_keys(settings.data / "keys.db")
+
+
+def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:
+    """Traces sent to a collector, none without an endpoint; `share` of the requests that no caller follows.
+
+    Raises `BadSettings` where OpenTelemetry isn't installed.
+    """
+    if endpoint is None:
+        return nullcontext(NoTraces())
+    try:
+        from fairgate.monitor.otlp import open_otlp
+    except ModuleNotFoundError as error:
+        raise BadSettings("Traces need OpenTelemetry: pip install 'fairgate[otel]'.") from error
+    return open_otlp(endpoint, share)

@@ -4,15 +4,18 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from fairgate.backends.embedded.segments import open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
+from fairgate.backends.embedded.subject_keys import FileSubjectKeys
+from fairgate.domain.secret import Secrets
 from fairgate.pipeline.online import Pipeline
-from fairgate.wiring import calm_collector, checked_from, new_engine
+from fairgate.pipeline.seals import Seals
+from fairgate.wiring import SUBJECT_KEYS, calm_collector, checked_from, new_engine
 from tests.benchmarks.naive_path import NaivePath
 from tests.benchmarks.path_pack import bodies, features, pack_text
 from tests.benchmarks.rows import Row, median_of
@@ -31,8 +34,10 @@ class _Clock:
 def pipeline_in(folder: Path) -> Iterator[Pipeline]:
     """A live pipeline of the workload's pack in an empty folder."""
     engine = new_engine(checked_from({"pack.toml": pack_text()}), _SECRET, expected_keys=200_000)
-    with open_log(folder / "log") as log:
-        pipeline = Pipeline(engine, log, FolderSnapshots(folder / "snapshots"), _Clock(), _SECRET)
+    keys = FileSubjectKeys(folder / SUBJECT_KEYS)
+    with closing(keys), open_log(folder / "log") as log:
+        seals = Seals(keys, Secrets({1: _SECRET}))
+        pipeline = Pipeline(engine, log, FolderSnapshots(folder / "snapshots"), _Clock(), _SECRET, seals)
         pipeline.recover()
         calm_collector()
         yield pipeline

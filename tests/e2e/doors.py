@@ -6,16 +6,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from fairgate.entrypoints.decision_api import Door
-from fairgate.entrypoints.serve_command import listening, server_of
+from fairgate.backends.embedded.segments import open_log
+from fairgate.domain.access import ApiKey
+from fairgate.entrypoints.access import Access
+from fairgate.entrypoints.door.asgi import Application
+from fairgate.entrypoints.door.door import Live
+from fairgate.entrypoints.serve_command import application_of, listening, server_of
 from fairgate.ingest.decode import Taken
 from fairgate.pipeline.online import Outcome, Pipeline
+from fairgate.ports.traces import Traces
+from fairgate.settings import DoorSettings, Settings
 from tests.support import PACK
 
 ROOT = Path(__file__).parents[2]
@@ -25,18 +33,90 @@ _START_SECONDS = 60
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
 
 
+class NoKeys:
+    """A store of API keys in which there are none: everyone on this machine may use the door."""
+
+    def all(self) -> list[ApiKey]:
+        return []
+
+    def add(self, key: ApiKey) -> None:
+        raise NotImplementedError
+
+    def rotate(self, old: str, new: ApiKey, until: int) -> None:
+        raise NotImplementedError
+
+    def revoke(self, key_id: str, now: int) -> None:
+        raise NotImplementedError
+
+    def used(self, times: Mapping[str, int]) -> None:
+        raise NotImplementedError
+
+    def version(self) -> tuple[int, int]:
+        return 0, 0
+
+
+@dataclass
+class Once:
+    """A pipeline that can't be made anew."""
+
+    pipeline: Pipeline
+
+    def reopen(self) -> Pipeline:
+        raise OSError("this door's log is not opened again")
+
+    def follow(self) -> Pipeline | None:
+        return None
+
+    def adopt(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+
+def application(
+    live: Pipeline | Live,
+    settings: Settings | None = None,
+    on_taken: Callable[[Taken, Outcome], None] | None = None,
+    traces: Traces | None = None,
+) -> Application:
+    """A door on a free port that asks for no keys."""
+    given = settings or Settings(door=DoorSettings(port=0))
+    behind = Once(live) if isinstance(live, Pipeline) else live
+    access = Access(NoKeys(), behind.pipeline.clock, given.door.host)
+    return application_of(behind, given, access, traces=traces, on_taken=on_taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A door that is open, and what is behind it."""
+
+    pipeline: Pipeline
+    client: httpx.Client
+    folder: Path
+
+    def decide(self, raw: bytes) -> Any:  # noqa: ANN401 - parsed JSON
+        answer = self.client.post("/v1/decide", content=raw)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def events(self, raw: bytes, content_type: str = "application/json") -> httpx.Response:
+        return self.client.post("/v1/events", content=raw, headers={"content-type": content_type})
+
+    def logged(self) -> int:
+        """Records that are durable: what another process could read."""
+        with open_log(self.folder / "log", read_only=True) as log:
+            return log.end()
+
+
 @contextmanager
-def serving(
-    pipeline: Pipeline, *, snapshot_events: int = 1_000_000, on_taken: Callable[[Taken, Outcome], None] | None = None
-) -> Iterator[httpx.Client]:
-    """The door over a pipeline on a free port, with a client for it; stopped gracefully on leaving."""
-    server = server_of(Door(pipeline, snapshot_events=snapshot_events, on_taken=on_taken))
-    listener = listening("127.0.0.1", 0)
+def serving(served: Application) -> Iterator[httpx.Client]:
+    """A client for a door that is open, on the port that its settings say; stopped gracefully on leaving."""
+    settings = served.door.settings.door
+    server = server_of(served)
+    listener = listening(settings)
     port = listener.getsockname()[1]
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
-        _wait_until(lambda: server.started or not thread.is_alive())
+        wait_until(lambda: server.started or not thread.is_alive())
         with client_of(port) as client:
             yield client
     finally:
@@ -50,16 +130,20 @@ def client_of(port: int) -> httpx.Client:
 
 
 class Process:
-    """`fairgate serve` on a data folder, with a snapshot every few hundred events."""
+    """`fairgate serve` on a data folder, with a snapshot every few hundred events.
 
-    def __init__(self, folder: Path) -> None:
+    `door` and `tables` are lines of settings: of the table `[door]`, and further tables.
+    """
+
+    def __init__(self, folder: Path, door: str = "", tables: str = "", pack: str = PACK) -> None:
         self.folder = folder
         self.port = free_port()
-        pack = folder / "pack"
-        pack.mkdir(parents=True, exist_ok=True)
-        (pack / "pack.toml").write_text(PACK)
-        settings = {"pack": str(pack), "data": str(folder / "data"), "port": self.port, "snapshot_events": 300}
-        (folder / "fairgate.toml").write_text("".join(f"{name} = {value!r}\n" for name, value in settings.items()))
+        (folder / "pack").mkdir(parents=True, exist_ok=True)
+        (folder / "pack" / "pack.toml").write_text(pack)
+        (folder / "fairgate.toml").write_text(
+            f"pack = {str(folder / 'pack')!r}\ndata = {str(folder / 'data')!r}\n"
+            f"[door]\nport = {self.port}\nsnapshot_events = 300\n{door}\n[desk]\nenabled = false\n{tables}"
+        )
         command = [*COMMAND, "serve", "--config", str(folder / "fairgate.toml")]
         self._output = (folder / "output").open("ab")
         self._process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=self._output, stderr=self._output)
@@ -80,12 +164,16 @@ class Process:
                 except httpx.TransportError:
                     return False
 
-            _wait_until(answers)
+            wait_until(answers)
             yield client
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
 
     def signal(self, number: int) -> int:
         """Send a signal, and return what the process ended with."""
-        self._process.send_signal(number)
+        self.send(number)
         return self.wait()
 
     def wait(self) -> int:
@@ -101,9 +189,9 @@ class Process:
 
 
 @contextmanager
-def process(folder: Path) -> Iterator[Process]:
+def process(folder: Path, door: str = "", tables: str = "") -> Iterator[Process]:
     """A server process that does not outlive the test."""
-    started = Process(folder)
+    started = Process(folder, door, tables)
     try:
         yield started
     finally:
@@ -123,7 +211,7 @@ def free_port() -> int:
         return port
 
 
-def _wait_until(holds: Callable[[], bool]) -> None:
+def wait_until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not holds():
         assert time.monotonic() < deadline, "it did not come about in time"

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fairgate.entrypoints.cli import main
-from fairgate.wiring import Settings, open_pipeline
+from fairgate.settings import Settings
+from fairgate.wiring import open_pipeline
 
 PACK = """
 [pack]

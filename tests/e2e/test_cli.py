@@ -174,7 +174,7 @@ def test_a_secret_is_made_once_and_kept_from_others(tmp_path: Path, pack: Path) 
     ("text", "words"),
     [
         ("prot = 8080", "prot"),
-        ("port = 'many'", "$.port"),
+        ("[door]\nport = 'many'", "door.port"),
         ("port = ", "fairgate.toml"),
     ],
 )

@@ -1,55 +1,24 @@
 """The door over a real socket: what it answers, when it answers, and how it stops."""
 
-import json
-import logging
-import signal
+import contextlib
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from fairgate.backends.embedded.segments import open_log
-from fairgate.domain.event import Event
 from fairgate.domain.windows import HOUR
 from fairgate.ingest.decode import LARGEST_BATCH, LARGEST_EVENT, MOST_EVENTS
 from fairgate.ingest.wire import LONGEST_ID, LONGEST_IDENTIFIER, LONGEST_TEXT, TIME_YEARS
-from fairgate.pipeline.online import Answer, Pipeline
-from tests.e2e.doors import ENVIRONMENT, ROOT, fairgate, process, serving
+from tests.e2e.doors import ROOT, Open, application, serving
 from tests.support import BREAKING_SEATS, NOW, body, breaking_log, open_pipeline, request
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A door that is open, and what is behind it."""
-
-    pipeline: Pipeline
-    client: httpx.Client
-    folder: Path
-
-    def decide(self, raw: bytes) -> Any:  # noqa: ANN401 - parsed JSON
-        answer = self.client.post("/v1/decide", content=raw)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def events(self, raw: bytes, content_type: str = "application/json") -> httpx.Response:
-        return self.client.post("/v1/events", content=raw, headers={"content-type": content_type})
-
-    def logged(self) -> int:
-        """Records that are durable: what another process could read."""
-        with open_log(self.folder / "log", read_only=True) as log:
-            return log.end()
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Open]:
-    with open_pipeline(tmp_path) as pipeline, serving(pipeline) as client:
+    with open_pipeline(tmp_path) as pipeline, serving(application(pipeline)) as client:
         yield Open(pipeline, client, tmp_path)
 
 
@@ -76,7 +45,7 @@ def test_a_listed_account_is_told_the_reason_of_the_list(door: Open) -> None:
 
 def test_a_decision_says_where_something_was_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fairgate.language.functions._log", breaking_log)
-    with open_pipeline(tmp_path) as pipeline, serving(pipeline) as client:
+    with open_pipeline(tmp_path) as pipeline, serving(application(pipeline)) as client:
         answer = client.post("/v1/decide", content=body({"seats": BREAKING_SEATS})).json()
     assert answer == {"id": "1", "sequence": 1, "action": "allow", "degraded": True}
 
@@ -191,133 +160,54 @@ def test_paths_and_methods(door: Open, method: str, path: str, status: int, allo
     assert "status" in answer.json() or answer.json()["error"]["reason"]
 
 
+def test_a_request_is_followed_where_traces_are_wanted(tmp_path: Path) -> None:
+    traced = Traced()
+    with open_pipeline(tmp_path) as pipeline, serving(application(pipeline, traces=traced)) as client:
+        client.post("/v1/decide", content=body(), headers={"traceparent": "00-1"})
+        client.post("/v1/events", content=b"[" + body() + b"," + body(id="2") + b"]")
+        client.get("/v1/nothing/at/all")
+        client.post("/v1/decide", content=b"{")
+    parts = ["decide 1", "commit 1"]
+    assert traced.told == [
+        ("/v1/decide", b"00-1", [*parts, "200"]),
+        ("/v1/events", None, ["decide 2", "commit 2", "200"]),
+        ("/v1/decide", None, [*parts, "400"]),
+    ]
+
+
+@dataclass
+class Traced:
+    """Notes what it is told of each request: its route, its caller, its parts and its end."""
+
+    told: list[tuple[str, bytes | None, list[str]]] = field(default_factory=list)
+
+    def request(self, route: str, traceparent: bytes | None) -> "OneTraced":
+        self.told.append((route, traceparent, []))
+        return OneTraced(self.told[-1][2])
+
+
+@dataclass
+class OneTraced:
+    parts: list[str]
+
+    def part(self, name: str, events: int = 0) -> contextlib.nullcontext[None]:
+        self.parts.append(f"{name} {events}")
+        return contextlib.nullcontext()
+
+    def end(self, status: int) -> None:
+        self.parts.append(str(status))
+
+
 def test_a_client_that_hangs_up_leaves_nothing_behind(door: Open) -> None:
     port = door.client.base_url.port
     with socket.create_connection(("127.0.0.1", port or 0)) as connection:
-        connection.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n" + body()[:100])
+        connection.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\n" + body()[:100])
         time.sleep(0.05)
     assert door.decide(body())["sequence"] == 1
     assert door.pipeline.refused == {}
 
 
-# ----------------------------------------------------------------------------------------------------------- durability
-
-
-def test_no_answer_comes_before_its_record_is_durable(door: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    reached, go_on = threading.Event(), threading.Event()
-
-    def wait(_descriptor: int) -> None:
-        reached.set()
-        go_on.wait(30)
-
-    monkeypatch.setattr("os.fdatasync", wait)
-    with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(door.decide, body())
-        assert reached.wait(30)
-        repeated, batch = pool.submit(door.decide, body()), pool.submit(door.events, body(id="2"))
-        assert door.client.get("/healthz").status_code == 200  # deciding goes on while the disk works
-        time.sleep(0.2)
-        assert not any(each.done() for each in (first, repeated, batch))
-        go_on.set()
-        assert first.result(30)["sequence"] == 1
-        assert repeated.result(30) == {"id": "1", "sequence": 1, "action": "allow", "repeated": True}
-        assert batch.result(30).json()["accepted"] == 1
-    assert door.logged() == 3
-
-
-def test_requests_that_come_together_share_a_commit(door: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    commits = []
-
-    def slowly(_descriptor: int) -> None:
-        commits.append(door.pipeline.engine.counts.events)
-        time.sleep(0.05)
-
-    monkeypatch.setattr("os.fdatasync", slowly)
-    with ThreadPoolExecutor(32) as pool:
-        answers = list(pool.map(lambda number: door.decide(request(number)), range(96)))
-    assert sorted(answer["sequence"] for answer in answers) == list(range(1, 97))
-    assert len(commits) <= 24
-    assert door.logged() == 97
-
-
-# ---------------------------------------------------------------------------------------------------------------- stops
-
-
-def test_an_error_while_deciding_stops_the_door(
-    door: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    door.decide(body())
-    monkeypatch.setattr(door.pipeline.engine.rows, "advance", lambda *_: 1 / 0)
-    for raw in (body(id="2"), body(), b"{"):
-        for path in ("/v1/decide", "/v1/events"):
-            answer = door.client.post(path, content=raw)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "stopped")
-    assert door.client.get("/readyz").status_code == 503
-    assert door.client.get("/healthz").status_code == 200
-    told = [record for record in caplog.records if "the door has stopped" in record.message]
-    assert len(told) == 1
-    assert told[0].exc_info is not None
-    assert told[0].exc_info[0] is ZeroDivisionError
-
-
-def test_a_failed_commit_is_no_answer_and_stops_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_descriptor: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    pipelines = open_pipeline(tmp_path)
-    pipeline = pipelines.__enter__()
-    with serving(pipeline) as client:
-        monkeypatch.setattr("os.fdatasync", fail)
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda number: client.post("/v1/decide", content=request(number)), range(16)))
-        assert {answer.status_code for answer in answers} == {503}
-        assert client.get("/readyz").status_code == 503
-    monkeypatch.undo()
-    with pytest.raises(Exception, match="Input/output error"):
-        pipelines.__exit__(None, None, None)
-
-
-def test_a_fault_outside_the_pipeline_fails_one_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    seen: list[str] = []
-
-    def listen(taken: object, outcome: object) -> None:
-        assert isinstance(taken, Event)
-        assert isinstance(outcome, Answer)
-        seen.append(taken.id)
-        if taken.id == "2":
-            raise ZeroDivisionError
-
-    with open_pipeline(tmp_path) as pipeline, serving(pipeline, on_taken=listen) as client:
-        statuses = [client.post("/v1/decide", content=body(id=name)).status_code for name in ("1", "2", "3")]
-        assert statuses == [200, 500, 200]
-        assert client.get("/readyz").status_code == 200
-    assert seen == ["1", "2", "3"]
-    assert "a request failed" in caplog.text
-
-
-def test_a_graceful_stop_leaves_a_snapshot(tmp_path: Path) -> None:
-    with open_pipeline(tmp_path) as pipeline, serving(pipeline) as client:
-        client.post("/v1/decide", content=body()).raise_for_status()
-    assert [path.name for path in (tmp_path / "snapshots").iterdir()] == [f"{2:020d}"]
-
-
-def test_snapshots_are_made_on_the_way_and_their_failure_stops_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def ask(client: httpx.Client, first: int) -> None:
-        for number in range(first, first + 25):
-            client.post("/v1/decide", content=request(number)).raise_for_status()
-
-    with open_pipeline(tmp_path) as pipeline, serving(pipeline, snapshot_events=10) as client:
-        ask(client, 0)
-        made = sorted(int(path.name) for path in (tmp_path / "snapshots").iterdir() if path.name.isdigit())
-        assert made
-        assert 11 <= made[0] <= 25
-        monkeypatch.setattr(pipeline, "keep", lambda _snapshot: 1 / 0)
-        with caplog.at_level(logging.ERROR):
-            ask(client, 25)
-        assert "no snapshot could be made" in caplog.text
-        assert client.get("/readyz").status_code == 200
+# ----------------------------------------------------------------------------------------------------------- reference
 
 
 def test_the_reference_page_has_every_limit_and_code() -> None:
@@ -332,49 +222,17 @@ def test_the_reference_page_has_every_limit_and_code() -> None:
         "the years {} to {}".format(*TIME_YEARS),
     )
     assert [each for each in limits if each not in page] == []
-    codes = {"malformed", "too_large", "missing", "mistyped", "unknown_type", "invalid", "ahead", "late"}
+    codes = {
+        "bad_deadline",
+        "unknown_call_site",
+        "bad_request",
+        "slow",
+        "busy",
+        "head_too_large",
+        "no_key",
+        "scope_missing",
+    }
+    codes |= {"malformed", "too_large", "missing", "mistyped", "unknown_type", "invalid", "ahead", "late"}
     assert {
         each for each in codes | {"failed", "stopped", "not_found", "method_not_allowed"} if f"`{each}`" not in page
     } == set()
-
-
-# ------------------------------------------------------------------------------------------------------------ processes
-
-
-def test_fairgate_serve_from_start_to_stop(tmp_path: Path) -> None:
-    with process(tmp_path) as first:
-        with first.ready() as client:
-            answer = client.post("/v1/decide", content=body()).json()
-            assert answer == {"id": "1", "sequence": 1, "action": "allow"}
-            second = fairgate("serve", "--pack", tmp_path / "pack", "--data", tmp_path / "data", "--port", "0")
-            assert second.returncode == 1
-            assert f"process {first.pid} is writing to it" in second.stderr
-            assert "Traceback" not in second.stderr
-            beside = fairgate("log", "verify", tmp_path / "data", "--decisions")
-            assert (beside.returncode, beside.stderr) == (0, "")
-            assert "1 events decided again" in beside.stdout
-        assert first.signal(signal.SIGTERM) == 0
-        assert first.output() == ""
-    assert [path.name for path in (tmp_path / "data" / "snapshots").iterdir()] == [f"{2:020d}"]
-    assert (tmp_path / "data" / "secret").stat().st_mode & 0o777 == 0o600
-
-
-def test_log_verify_tells_the_first_decision_that_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_pipeline(tmp_path / "data") as pipeline:
-        pipeline.take(
-            [
-                pipeline.decoder.single(request(number, f"a{number}", cost=9, ip="192.0.2.1"), NOW)
-                for number in range(20)
-            ]
-        )
-        pipeline.commit()
-    without = fairgate("log", "verify", tmp_path / "data", "--decisions")
-    assert without.returncode == 1
-    assert "set FAIRGATE_SECRET" in without.stderr
-    monkeypatch.setitem(ENVIRONMENT, "FAIRGATE_SECRET", "1")
-    wrong = fairgate("log", "verify", tmp_path / "data", "--decisions")
-    assert wrong.returncode == 1
-    lines = wrong.stdout.splitlines()
-    assert lines[1:3] == ["sound", "20 events decided again, under 1 packs going live"]
-    assert "differ; the first is record" in lines[3]
-    assert json.loads(lines[4].split(" is recorded as ")[1]) != json.loads(lines[5].split(" comes out as ")[1])

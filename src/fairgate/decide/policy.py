@@ -54,6 +54,11 @@ class Brakes:
         """Switch a rule, or all enforcement, off or on again."""
         (self.off.add if off else self.off.discard)(rule)
 
+    def reset(self) -> None:
+        """Release them all."""
+        self.off.clear()
+        self.day, self.asked = 0, {}
+
     def spent(self, rule: str, cap: int, now: int) -> bool:
         """Whether a rule's daily cap is reached."""
         asked = self.asked.get(rule, 0) if now // DAY == self.day else 0

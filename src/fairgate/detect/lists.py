@@ -1,10 +1,19 @@
-"""Named lists whose entries expire. Entries are kept in the canonical form of what they list."""
+"""Named lists whose entries expire. Entries are kept in the canonical form of what they list.
+
+Where that is a personal text, its token is kept instead: a list tells nobody who is on it.
+"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from fairgate.domain.errors import BadEntry, NoSuchList
+from fairgate.domain.pack import ListSpec
+from fairgate.domain.secret import Tokens, is_token_text
 from fairgate.language.checked import CheckedPack
 
 #: The end of an entry that does not expire by itself: pack entries only.
@@ -12,33 +21,121 @@ FOREVER = 1 << 62
 _value = attrgetter("value")
 
 
-class Lists:
-    """The lists of a pack: each a mapping of value to the time (microseconds) until which it stands."""
+class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who put an entry in its list, and why."""
 
-    def __init__(self, checked: CheckedPack) -> None:
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value that stands in a list until a time. Nothing is told of one that came with the pack."""
+
+    value: str
+    until: int
+    told: Told | None
+
+
+_NOTHING_TOLD: Mapping[str, Mapping[str, Told]] = MappingProxyType({})
+
+
+class _TokenList:
+    """A list of tokens, asked about texts."""
+
+    def __init__(self, held: Mapping[str, int], tokens: Tokens) -> None:
+        self._held = held
+        self._tokens = tokens
+
+    def get(self, text: str | None, default: int) -> int:
+        """The end of a text's entry."""
+        return default if text is None else self._held.get(self._tokens.text(text), default)
+
+
+class Lists:
+    """The lists of a pack: each a mapping of value to the time (microseconds) until which it stands.
+
+    Without `tokens` personal texts are kept as they are.
+    """
+
+    def __init__(self, checked: CheckedPack, tokens: Tokens | None = None) -> None:
         self._canonical = {spec.name: _canonical(checked, spec.entity) for spec in checked.pack.lists.values()}
-        self._held: dict[str, dict[str, int]] = {
-            spec.name: {self._canonical[spec.name](entry): FOREVER for entry in spec.entries}
+        self._tokens = tokens
+        self._personal = frozenset(spec.name for spec in checked.pack.lists.values() if _is_personal(checked, spec))
+        self._shipped: Mapping[str, Mapping[str, int]] = {
+            spec.name: {self._kept(spec.name, self._canonical[spec.name](entry)): FOREVER for entry in spec.entries}
             for spec in checked.pack.lists.values()
         }
+        self._held = {name: dict(entries) for name, entries in self._shipped.items()}
+        self._told: dict[str, dict[str, Told]] = {name: {} for name in self._held}
+        self._specs = checked.pack.lists
 
     def bindings(self) -> Mapping[str, Any]:
         """The lists by the names that generated functions know them by: the same objects, so changes show at once."""
-        return {f"list_{name}": held for name, held in self._held.items()}
+        tokens = self._tokens
+        return {
+            f"list_{name}": _TokenList(held, tokens) if tokens is not None and name in self._personal else held
+            for name, held in self._held.items()
+        }
+
+    def is_personal(self, name: str) -> bool:
+        """Whether a list's entries are personal texts, so that their tokens stand for them."""
+        return name in self._personal
 
     def canonical(self, name: str, value: str) -> str:
-        """How a value stands in a list. Raises `NoSuchList`, or `BadEntry` where it can't."""
+        """How a value stands in a list; the token of a personal text is taken as it is.
+
+        Raises `NoSuchList`, or `BadEntry` where the value can't stand in it.
+        """
         if name not in self._held:
             raise NoSuchList(name, tuple(self._held))
+        if name in self._personal and is_token_text(value):
+            return value
         try:
             return self._canonical[name](value)
         except ValueError as error:
             raise BadEntry(name, str(error)) from error
 
-    def put(self, name: str, value: str, until: int) -> None:
+    def put(self, name: str, value: str, until: int, told: Told | None = None) -> None:
         """Enter a value until a time; a time that has passed takes it off. Raises as `canonical`."""
-        canonical = self.canonical(name, value)
-        self._held[name][canonical] = until
+        kept = self._kept(name, self.canonical(name, value))
+        self._held[name][kept] = until
+        self._told[name].pop(kept, None)
+        if told is not None:
+            self._told[name][kept] = told
+
+    def standing(self, name: str, now: int) -> list[Entry]:
+        """What stands in a list at a time, by value. Raises `NoSuchList`."""
+        if name not in self._held:
+            raise NoSuchList(name, tuple(self._held))
+        told = self._told[name]
+        return [
+            Entry(value, until, told.get(value)) for value, until in sorted(self._held[name].items()) if until > now
+        ]
+
+    def entry(self, name: str, value: str) -> Entry:
+        """The entry of a value, with 0 as its end where there never was one. Raises as `canonical`."""
+        kept = self._kept(name, self.canonical(name, value))
+        return Entry(kept, self._held[name].get(kept, 0), self._told[name].get(kept))
+
+    def listing(self, kind: str, value: str, now: int) -> dict[str, Entry]:
+        """The entries of an entity in the lists of its kind that it stands in at a time.
+
+        `value` is canonical, or the token of what is personal.
+        """
+        kept = {spec.name: self._kept(spec.name, value) for spec in self._specs.values() if spec.entity == kind}
+        return {
+            name: Entry(each, until, self._told[name].get(each))
+            for name, each in kept.items()
+            if (until := self._held[name].get(each, 0)) > now
+        }
+
+    def told(self, now: int) -> dict[str, dict[str, Told]]:
+        """What is told of the entries that stand at a time, for a snapshot."""
+        return {
+            name: {value: each for value, each in told.items() if self._held[name][value] > now}
+            for name, told in self._told.items()
+        }
 
     def entries(self, now: int) -> dict[str, dict[str, int]]:
         """What stands in each list at a time."""
@@ -46,11 +143,33 @@ class Lists:
             name: {value: until for value, until in held.items() if until > now} for name, held in self._held.items()
         }
 
-    def restore(self, entries: Mapping[str, Mapping[str, int]]) -> None:
+    def restore(
+        self, entries: Mapping[str, Mapping[str, int]], told: Mapping[str, Mapping[str, Told]] = _NOTHING_TOLD
+    ) -> None:
         """Hold just the entries of a snapshot: one that the pack's files have may have been taken off since."""
         for name, held in self._held.items():
             held.clear()
             held.update(entries[name])
+            self._told[name] = dict(told.get(name, {}))
+
+    def reset(self) -> None:
+        """Hold just what came with the pack."""
+        self.restore(self._shipped)
+
+    def _kept(self, name: str, value: str) -> str:
+        """What stands for a canonical value; a token stands for itself."""
+        if self._tokens is None or name not in self._personal or is_token_text(value):
+            return value
+        return self._tokens.text(value)
+
+
+def _is_personal(checked: CheckedPack, spec: ListSpec) -> bool:
+    """Whether a list is of an entity that is personal, in one event type and so in all."""
+    attributes = [each for event_type in checked.pack.event_types.values() for each in event_type.attributes]
+    return spec.entity is not None and any(
+        each.entity == spec.entity and each.personal and (each.type == "text" or each.type in checked.semantics)
+        for each in attributes
+    )
 
 
 def _canonical(checked: CheckedPack, entity: str | None) -> Callable[[str], str]:

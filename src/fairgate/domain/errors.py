@@ -11,6 +11,25 @@ FairgateError
 +-- NoSuchRecord          also a LookupError
 +-- RecordUnreadable      a whole record whose contents make no sense
 +-- PipelineStopped
++-- QueueFull
++-- DeadlinePassed
++-- ReloadUnderWay
++-- NotPrepared           a pack that is to go live while events are taken
++-- KeysUnusable          the file of the keys that personal data is sealed under
++-- SealBroken            something sealed that its key doesn't open
++-- NothingSealed         also a LookupError
++-- LakeError              the lake and its files
+|   +-- LakeUnavailable
+|   +-- LakeLocked
+|   +-- LakeTooNew
+|   +-- LakeDamaged
+|   +-- LakeAhead
++-- NotInLake             also a LookupError
++-- QueryError            SQL over the lake
+|   +-- QueryRefused
+|   +-- QueryFailed
+|   +-- QueryTooLong
+|   +-- QueryTooBig
 +-- InputUnreadable       a file of events to be read in
 +-- RecordingUnusable     a folder of recorded features
 +-- NothingToCompare      a backtest without a history
@@ -19,8 +38,20 @@ FairgateError
 +-- ReportUnwritable      a file that a report is to be written to
 +-- NoSuchList
 +-- BadEntry              a value that can't stand in a list
++-- NoSuchEntityKind      also a LookupError
++-- BadEntity             a value that can't identify an entity
++-- BadLabel              a label that the pack can't take
 +-- BadSettings
 +-- BadRequest            what an operator asks for
++-- UpgradeImpossible     a record of an older format
++-- BackupUnusable
++-- CopyFailed            a backup, or what is restored from one
++-- KeysUnavailable       the store of API keys
++-- NoSuchKey             also a LookupError
++-- KeyEnded              an API key that is to be changed, and has ended
++-- DeskUnwritable        the desk's own files
++-- DoorRefused           what an operator asked a running door for
++-- DoorUnreachable
 +-- DoorFailed            an answer that the demo did not expect
 +-- PackError             in language/problems.py, with its problems as a compiler shows them
 """
@@ -103,12 +134,12 @@ class NoSuchRecord(FairgateError, LookupError):
 class RecordUnreadable(FairgateError):
     """A record of the event log can't be understood."""
 
-    def __init__(self, sequence: int, what: str) -> None:
-        super().__init__(sequence, what)
-        self.sequence, self.what = sequence, what
+    def __init__(self, sequence: int, what: str, remedy: str = "Upgrade Fairgate, if a newer one wrote it.") -> None:
+        super().__init__(sequence, what, remedy)
+        self.sequence, self.what, self.remedy = sequence, what, remedy
 
     def __str__(self) -> str:
-        return f"{_first_line(self)} Record {self.sequence}: {self.what}. Upgrade Fairgate, if a newer one wrote it."
+        return f"{_first_line(self)} Record {self.sequence}: {self.what}. {self.remedy}"
 
 
 class PipelineStopped(FairgateError):
@@ -116,6 +147,149 @@ class PipelineStopped(FairgateError):
 
     def __str__(self) -> str:
         return f"{_first_line(self)} Start again: the state is rebuilt from the log."
+
+
+class QueueFull(FairgateError):
+    """Too many events wait to become durable."""
+
+
+class DeadlinePassed(FairgateError):
+    """It was not durable in time; it may become so."""
+
+
+class ReloadUnderWay(FairgateError):
+    """Another pack is about to go live already."""
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} Wait until it has, and reload again."
+
+
+class NotPrepared(FairgateError):
+    """The pack's features have not been counted from the log yet."""
+
+    def __init__(self, records: int) -> None:
+        super().__init__(records)
+        self.records = records
+
+    def __str__(self) -> str:
+        return (
+            f"{_first_line(self)} {self.records:,} records are to be read first: `fairgate reload` does that beside "
+            "the door."
+        )
+
+
+class KeysUnusable(FairgateError):
+    """The keys of personal data can't be used."""
+
+    def __init__(self, where: Path, what: str, remedy: str) -> None:
+        super().__init__(where, what, remedy)
+        self.where, self.what, self.remedy = where, what, remedy
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
+
+
+class SealBroken(FairgateError):
+    """What was sealed can't be opened."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return (
+            f"{_first_line(self)} The key of number {self.number:,} is not the one it was sealed under: "
+            "restore the file of keys, and the secret, that belong to this log."
+        )
+
+
+class NothingSealed(FairgateError, LookupError):
+    """Nothing personal is recorded of this account."""
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} Nothing was erased: check how the account is written."
+
+
+class LakeError(FairgateError):
+    """The lake cannot be used.
+
+    `where` is the directory or file concerned, `what` happened there, and `remedy` is what to do, as a sentence.
+    """
+
+    def __init__(self, where: Path, what: str, remedy: str) -> None:
+        super().__init__(where, what, remedy)
+        self.where, self.what, self.remedy = where, what, remedy
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
+
+
+class LakeUnavailable(LakeError):
+    """The lake cannot be opened, read or written."""
+
+
+class LakeLocked(LakeError):
+    """The lake has another writer."""
+
+
+class LakeTooNew(LakeError):
+    """The lake was written by a newer Fairgate."""
+
+
+class LakeDamaged(LakeError):
+    """The lake is not as it was written."""
+
+
+class LakeAhead(FairgateError):
+    """The lake has events that are not in the log."""
+
+    def __init__(self, covered: int, end: int) -> None:
+        super().__init__(covered, end)
+        self.covered, self.end = covered, end
+
+    def __str__(self) -> str:
+        return (
+            f"{_first_line(self)} It goes up to {self.covered:,}, and the log ends before {self.end:,}. "
+            "Delete the lake's folder: it is made from the log again."
+        )
+
+
+class NotInLake(FairgateError, LookupError):
+    """The lake has no events of this type."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name, known)
+        self.name, self.known = name, known
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} Asked for `{self.name}`; there are {', '.join(self.known) or 'none'}."
+
+
+class QueryError(FairgateError):
+    """The query has no answer. `what` says why, in words for who wrote it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.what}"
+
+
+class QueryRefused(QueryError):
+    """The query is not one that may be asked."""
+
+
+class QueryFailed(QueryError):
+    """The query is wrong."""
+
+
+class QueryTooLong(QueryError):
+    """The query took too long."""
+
+
+class QueryTooBig(QueryError):
+    """The query needs more memory than it may use."""
 
 
 class InputUnreadable(FairgateError):
@@ -208,12 +382,145 @@ class BadEntry(FairgateError):
         return f"The value can't stand in the list `{self.name}`: it {self.reason}."
 
 
+class NoSuchEntityKind(FairgateError, LookupError):
+    """No event type of the pack has an entity of this kind."""
+
+    def __init__(self, kind: str, known: tuple[str, ...]) -> None:
+        super().__init__(kind, known)
+        self.kind, self.known = kind, known
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} Asked for `{self.kind}`; there are {', '.join(self.known) or 'none'}."
+
+
+class BadEntity(FairgateError):
+    """The value can't identify an entity of this kind."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(kind, reason)
+        self.kind, self.reason = kind, reason
+
+    def __str__(self) -> str:
+        return f"The value can't identify an entity of the kind `{self.kind}`: it {self.reason}."
+
+
+class BadLabel(FairgateError):
+    """The label can't be given. `field` names what is at fault in the request, where a single part is."""
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(reason, field)
+        self.reason, self.field = reason, field
+
+    def __str__(self) -> str:
+        return f"The label can't be given: {self.reason}."
+
+
 class BadSettings(FairgateError):
     """The settings can't be used."""
 
 
 class BadRequest(FairgateError):
     """What was asked for can't be done."""
+
+
+class UpgradeImpossible(FairgateError):
+    """The log can't be turned into the format of this Fairgate."""
+
+    def __init__(self, sequence: int, what: str) -> None:
+        super().__init__(sequence, what)
+        self.sequence, self.what = sequence, what
+
+    def __str__(self) -> str:
+        remedy = "The log is as it was: go on with the Fairgate that wrote it, and report this."
+        return f"{_first_line(self)} Record {self.sequence}: {self.what}. {remedy}"
+
+
+class BackupUnusable(FairgateError):
+    """The backup can't be used."""
+
+    def __init__(self, where: Path, what: str, remedy: str) -> None:
+        super().__init__(where, what, remedy)
+        self.where, self.what, self.remedy = where, what, remedy
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
+
+
+class CopyFailed(FairgateError):
+    """The copy cannot be written."""
+
+    def __init__(self, where: Path, what: str, remedy: str) -> None:
+        super().__init__(where, what, remedy)
+        self.where, self.what, self.remedy = where, what, remedy
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
+
+
+class KeysUnavailable(FairgateError):
+    """The API keys cannot be read or written."""
+
+    def __init__(self, where: Path, what: str, remedy: str) -> None:
+        super().__init__(where, what, remedy)
+        self.where, self.what, self.remedy = where, what, remedy
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
+
+
+class NoSuchKey(FairgateError, LookupError):
+    """There is no API key with this id."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} Asked for `{self.key}`; `fairgate keys list` shows them all."
+
+
+class KeyEnded(FairgateError):
+    """The API key has ended already."""
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(key, what)
+        self.key, self.what = key, what
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} `{self.key}` {self.what}."
+
+
+class DeskUnwritable(FairgateError):
+    """The desk can't keep its files."""
+
+    def __init__(self, where: Path, what: str) -> None:
+        super().__init__(where, what)
+        self.where, self.what = where, what
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.where}: {self.what}. Check that the disk has room, and who may write there."
+
+
+class DoorRefused(FairgateError):
+    """The door does not do that."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} It says: {self.reason}."
+
+
+class DoorUnreachable(FairgateError):
+    """The data is in use by a door, and the door does not answer."""
+
+    def __init__(self, url: str, what: str) -> None:
+        super().__init__(url, what)
+        self.url, self.what = url, what
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.url}: {self.what}. Name its address with --url, or stop it."
 
 
 class DoorFailed(FairgateError):

@@ -25,6 +25,17 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     data: Any
 
 
+class Erased(msgspec.Struct, frozen=True, gc=False):
+    """Stands in an event's data for a personal text whose key is gone.
+
+    `parts` is an object with the parts of its type that tell nobody who it is, the others missing; `keys` has the
+    64-bit keys of its tokens, by part ("" for the whole).
+    """
+
+    parts: Any
+    keys: dict[str, int]
+
+
 class Refusal(msgspec.Struct, frozen=True, gc=False):
     """An event that was not taken: a stable code, the field where there is one, and the reason in words."""
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from fairgate.domain.errors import ReportUnwritable
 from fairgate.entrypoints.backtest_page import page_of
 from fairgate.entrypoints.backtest_table import show
-from fairgate.entrypoints.replay_command import REPLAY_SECRET, batches, progress
+from fairgate.entrypoints.replay_command import batches, progress, secret_for
 from fairgate.ingest.decode import Taken
 from fairgate.pipeline.backtest import Material, backtest
 from fairgate.pipeline.replay import Replay
@@ -41,7 +41,7 @@ def run(  # noqa: PLR0913 - one for each option
     was, now = load_checked(str(old)), load_checked(str(new))
     errors = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="fairgate-backtest-") as scratch:
-        material = Material(recording, inputs, Path(scratch), REPLAY_SECRET, _read)
+        material = Material(recording, inputs, Path(scratch), secret_for(inputs), _read)
         report = backtest(was, now, material, () if rule is None else (rule,), lambda words: errors.print(Text(words)))
     if html is not None:
         try:

@@ -69,7 +69,20 @@ def serve(config: Path | None, pack: str | None, data: Path | None, host: str | 
     """Open the door: POST /v1/decide and /v1/events, GET /healthz and /readyz."""
     from fairgate.entrypoints import serve_command
 
-    sys.exit(serve_command.run(config, _given(pack=pack, data=data, host=host, port=port)))
+    sys.exit(serve_command.run(config, _given(pack=pack, data=data, **{"door.host": host, "door.port": port})))
+
+
+@main.command()
+@_CONFIG
+@click.option("--pack", help="The pack that is live.")
+@click.option("--data", type=_FOLDER, help="Where log and lake are kept.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at (default 8081).")
+def desk(config: Path | None, pack: str | None, data: Path | None, port: int | None) -> None:
+    """Run the desk by itself: SQL, backtests, exports, and the lake. `fairgate serve` does it unless told not to."""
+    from fairgate.entrypoints import desk_command
+    from fairgate.settings import settings_of
+
+    sys.exit(desk_command.run(settings_of(config, _given(pack=pack, data=data, **{"desk.port": port}))))
 
 
 @main.command()
@@ -135,17 +148,26 @@ def _as_operator(command: Callable[..., None]) -> Callable[..., None]:
     @_CONFIG
     @click.option("--pack", help="The pack that is live.")
     @click.option("--data", type=_FOLDER, help="Where log and snapshots are kept.")
-    @click.option("--by", help="Who does this (default: the user that runs it).")
+    @click.option("--url", help="Address of the door (default: as the settings say, where one is running).")
+    @click.option("--key", envvar="FAIRGATE_KEY", help="API key for the door; rather set FAIRGATE_KEY.")
+    @click.option("--by", help="Who does this (default: the user that runs it; for a door, its key's name).")
     @click.option("--why", required=True, help="The reason, kept in the log.")
     @wraps(command)
     def with_operator(
-        config: Path | None, pack: str | None, data: Path | None, by: str | None, why: str, **rest: object
+        config: Path | None,
+        pack: str | None,
+        data: Path | None,
+        url: str | None,
+        key: str | None,
+        by: str | None,
+        why: str,
+        **rest: object,
     ) -> None:
         from fairgate.entrypoints.control_command import Operator
-        from fairgate.wiring import settings_of
+        from fairgate.settings import settings_of
 
         settings = settings_of(config, _given(pack=pack, data=data))
-        command(Operator(settings, by or getpass.getuser(), why, click.echo), **rest)
+        command(Operator(settings, by or getpass.getuser(), why, click.echo, url, key), **rest)
 
     return with_operator
 
@@ -157,7 +179,7 @@ def _as_operator(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--off", is_flag=True, help="Take the value off the list.")
 @_as_operator
 def put_in_list(operator: Any, name: str, value: str, length: str, *, off: bool) -> None:  # noqa: ANN401 - an Operator, whose module is only imported when one is made
-    """Enter VALUE in the list NAME for a time, or take it off. The door must not be running on the same data."""
+    """Enter VALUE in the list NAME for a time, or take it off."""
     from fairgate.entrypoints import control_command
 
     if off:
@@ -170,15 +192,187 @@ def put_in_list(operator: Any, name: str, value: str, length: str, *, off: bool)
 @click.argument("state", type=click.Choice(["on", "off"]))
 @_as_operator
 def switch(operator: Any, rule: str, state: str) -> None:  # noqa: ANN401 - an Operator, as above
-    """Switch RULE, or `all` enforcement, on or off. The door must not be running on the same data."""
+    """Switch RULE, or `all` enforcement, on or off."""
     from fairgate.entrypoints import control_command
 
     sys.exit(control_command.switch(operator, rule, off=state == "off"))
 
 
+@main.command()
+@click.argument("account")
+@_as_operator
+def erase(operator: Any, account: str) -> None:  # noqa: ANN401 - an Operator, as above
+    """Make what is personal in the events of ACCOUNT unreadable, for ever, here and in backups to come."""
+    from fairgate.entrypoints import control_command
+
+    sys.exit(control_command.erase(operator, account))
+
+
+@main.command()
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and snapshots are kept.")
+@click.option("--url", help="Address of the door (default: as the settings say).")
+@click.option("--key", envvar="FAIRGATE_KEY", help="API key for the door; rather set FAIRGATE_KEY.")
+def reload(config: Path | None, data: Path | None, url: str | None, key: str | None) -> None:
+    """Let the pack of the settings go live as its folder has it now, while the door takes events."""
+    from fairgate.entrypoints import reload_command
+    from fairgate.settings import settings_of
+
+    sys.exit(reload_command.run(settings_of(config, _given(data=data)), url, key, click.echo))
+
+
 def _given(**options: object) -> dict[str, object]:
     """The options that were given; the rest comes from the settings."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+@main.group()
+def keys() -> None:
+    """Make, show, rotate and revoke API keys. A running door follows within two seconds."""
+
+
+def _with_keys(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which keys; it gets the keys and the time."""
+
+    @_CONFIG
+    @click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
+    @wraps(command)
+    def with_keys(config: Path | None, data: Path | None, **rest: object) -> None:
+        from fairgate.backends.embedded.clock import SystemClock
+        from fairgate.settings import settings_of
+        from fairgate.wiring import open_keys
+
+        with open_keys(settings_of(config, _given(data=data))) as opened:
+            command(opened, SystemClock().now(), **rest)
+
+    return with_keys
+
+
+@keys.command("create")
+@click.option("--scope", "scopes", multiple=True, required=True, help="What the key is for; again for several.")
+@click.option("--name", required=True, help="Who uses it, such as signup-service.")
+@click.option("--for", "length", default="", help='How long it works, such as "90d" (default: until it is revoked).')
+@_with_keys
+def keys_create(opened: Any, now: int, scopes: tuple[str, ...], name: str, length: str) -> None:  # noqa: ANN401 - ApiKeys, as Operator
+    """Make a key. Its text is printed this once; what is kept can't be turned back into it."""
+    from fairgate.entrypoints import keys_command
+
+    _show_made(keys_command.create(opened, now, name, scopes, length))
+
+
+@keys.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_with_keys
+def keys_list(opened: Any, now: int, *, as_json: bool) -> None:  # noqa: ANN401 - ApiKeys, as Operator
+    """Show all keys: what they are for, when they end, when they were last used."""
+    from fairgate.entrypoints import keys_command
+
+    click.echo(keys_command.as_json(opened, now) if as_json else keys_command.as_table(opened, now))
+
+
+@keys.command("rotate")
+@click.argument("key_id", metavar="ID")
+@click.option("--grace", default="24h", show_default=True, help="How long the old key goes on working; at most 30d.")
+@_with_keys
+def keys_rotate(opened: Any, now: int, key_id: str, grace: str) -> None:  # noqa: ANN401 - ApiKeys, as Operator
+    """Make a key that follows the key ID: the same name, scopes and length of life."""
+    from fairgate.entrypoints import keys_command
+
+    _show_made(keys_command.rotate(opened, now, key_id, grace))
+
+
+@keys.command("revoke")
+@click.argument("key_id", metavar="ID")
+@_with_keys
+def keys_revoke(opened: Any, now: int, key_id: str) -> None:  # noqa: ANN401 - ApiKeys, as Operator
+    """End the key ID at once."""
+    from fairgate.entrypoints import keys_command
+
+    click.echo(keys_command.revoke(opened, now, key_id))
+
+
+def _show_made(made: Any) -> None:  # noqa: ANN401 - keys_command.Made, as Operator
+    """Print a key's text alone on stdout, so that it can be piped to where secrets are kept."""
+    click.echo(made.words, err=True)
+    click.echo(made.text)
+
+
+@main.command()
+@click.argument("folder", type=_FOLDER, default=Path())
+@click.option("--pack", default="ai_api", show_default=True, help="The pack to copy: a folder, or one that ships.")
+def init(folder: Path, pack: str) -> None:
+    """Make settings, a copy of the pack, a secret and a first API key in FOLDER (default: here)."""
+    from fairgate.entrypoints import init_command
+
+    sys.exit(init_command.run(folder, pack, click.echo))
+
+
+@main.command()
+@_CONFIG
+@click.option("--pack", help="The pack that is live.")
+@click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
+@click.option("--with-secret", is_flag=True, help="Put the secret in, too: whoever has the backup reads everything.")
+@click.argument("destination", type=_FOLDER)
+def backup(config: Path | None, pack: str | None, data: Path | None, destination: Path, *, with_secret: bool) -> None:
+    """Copy all that a service needs to the new folder DESTINATION, while it runs."""
+    from fairgate.entrypoints import backup_command
+    from fairgate.settings import settings_of
+
+    settings = settings_of(config, _given(pack=pack, data=data))
+    sys.exit(backup_command.back_up(settings, config, destination, click.echo, with_secret=with_secret))
+
+
+@main.command()
+@click.argument("folder", metavar="BACKUP", type=_FOLDER)
+@click.argument("destination", metavar="FOLDER", type=_FOLDER)
+def restore(folder: Path, destination: Path) -> None:
+    """Check every file of BACKUP, and make the new FOLDER of it that a service can be started in."""
+    from fairgate.entrypoints import backup_command
+
+    sys.exit(backup_command.restore(folder, destination, click.echo))
+
+
+@main.command()
+@_CONFIG
+@click.option("--pack", help="The pack that is live.")
+@click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(config: Path | None, pack: str | None, data: Path | None, *, as_json: bool) -> None:
+    """Say what is wrong with a service, running or not, and what to do about it."""
+    from fairgate.entrypoints import doctor_command
+
+    sys.exit(doctor_command.run(config, _given(pack=pack, data=data), click.echo, as_json=as_json))
+
+
+@main.command()
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and lake are kept.")
+@click.option("--form", default="table", show_default=True, type=click.Choice(["table", "csv", "json"]))
+@click.option("--personal", is_flag=True, help="Show personal values instead of their tokens.")
+@click.argument("query")
+def sql(config: Path | None, data: Path | None, form: Any, query: str, *, personal: bool) -> None:  # noqa: ANN401 - sql_command.Form, as Operator
+    """Answer QUERY (one SELECT; `-` reads it) over all events with their features, decisions and labels.
+
+    There is a table for each event type (api_request for api.request), and `decisions`, `rules` and `labels` over all.
+    """
+    from fairgate.entrypoints import sql_command
+    from fairgate.settings import settings_of
+
+    text = sys.stdin.read() if query == "-" else query
+    settings = settings_of(config, _given(data=data))
+    sys.exit(sql_command.run(settings, text, form, click.echo, personal=personal))
+
+
+@main.command()
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
+@click.option("--remove-old", is_flag=True, help="Remove the log of the older format, which is kept otherwise.")
+def upgrade(config: Path | None, data: Path | None, *, remove_old: bool) -> None:
+    """Turn a data folder of an older Fairgate into one of this version. No door may be running on it."""
+    from fairgate.entrypoints import upgrade_command
+    from fairgate.settings import settings_of
+
+    sys.exit(upgrade_command.run(settings_of(config, _given(data=data)), click.echo, remove_old=remove_old))
 
 
 @main.group()

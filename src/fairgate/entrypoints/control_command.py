@@ -1,66 +1,158 @@
-"""`fairgate list` and `fairgate switch`: what operators change by hand, written to the log."""
+"""What operators change by hand: lists, switches, erasures. Through the door where one runs on the data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
-from fairgate.domain.errors import BadRequest
+from fairgate.domain.errors import BadRequest, LogLocked
 from fairgate.domain.event import moment
-from fairgate.domain.windows import DAY
+from fairgate.entrypoints.door.changes import LONGEST_ENTRY
+from fairgate.entrypoints.door_client import DoorClient, open_door
 from fairgate.language.durations import parse_duration
 from fairgate.language.problems import one_of
-from fairgate.wiring import Settings, open_pipeline
-
-#: What is entered by hand ends some day: an entry that nobody looks at again is how innocents stay blocked.
-LONGEST_ENTRY = 365 * DAY
+from fairgate.pipeline.online import Pipeline
+from fairgate.settings import Settings
+from fairgate.wiring import open_pipeline
 
 _ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who changes something, why, on which data, and how they are told what came of it."""
+    """Who changes something, why, on which data, and how they are told what came of it.
+
+    `url` and `key` are of the door; without `url` it is looked for where the settings say, and only if it is running.
+    """
 
     settings: Settings
     by: str
     why: str
     echo: Callable[[str], object]
+    url: str | None = None
+    key: str | None = None
+
+
+class Hands(Protocol):
+    """What changes the state. Each change is durable when its method returns."""
+
+    def enter(self, name: str, value: str, length: str) -> datetime | None:
+        """Enter a value in a list for a length of time, such as `7d`; returns when it ends."""
+        ...
+
+    def take_off(self, name: str, value: str) -> None:
+        """Take a value off a list."""
+        ...
+
+    def switch(self, rule: str, *, off: bool) -> None:
+        """Switch a rule, or `all` enforcement, off or on."""
+        ...
+
+    def erase(self, account: str) -> None:
+        """Make what is personal in an account's events unreadable."""
+        ...
 
 
 def put_in_list(operator: Operator, name: str, value: str, length: str) -> int:
-    """Enter a value in a list for a length of time, such as `7d`. Durable when this returns."""
-    until_now = _length(length)
-    with open_pipeline(operator.settings) as pipeline:
-        until = pipeline.clock.now() + until_now
-        pipeline.put_in_list(name, value, until, operator.by, operator.why)
-        pipeline.commit()
-    operator.echo(f"in the list {name} until {moment(until):%Y-%m-%d %H:%M} UTC")
+    """Enter a value in a list for a length of time; 0."""
+    if _microseconds(length) is None:
+        raise BadRequest(f'Say for how long, at most 365d, such as --for 7d; "{length}" is no such length.')
+    with _hands(operator) as hands:
+        until = hands.enter(name, value, length)
+    operator.echo(f"in the list {name} until {until:%Y-%m-%d %H:%M} UTC")
     return 0
 
 
 def take_off_list(operator: Operator, name: str, value: str) -> int:
-    """Take a value off a list. Durable when this returns."""
-    with open_pipeline(operator.settings) as pipeline:
-        pipeline.put_in_list(name, value, pipeline.clock.now(), operator.by, operator.why)
-        pipeline.commit()
+    """Take a value off a list; 0."""
+    with _hands(operator) as hands:
+        hands.take_off(name, value)
     operator.echo(f"off the list {name}")
     return 0
 
 
 def switch(operator: Operator, rule: str, *, off: bool) -> int:
-    """Switch a rule, or `all` enforcement, off or on. Durable when this returns."""
-    with open_pipeline(operator.settings) as pipeline:
-        rules = {each.name for each in pipeline.engine.checked.pack.rules}
-        if rule != _ALL and rule not in rules:
-            raise BadRequest(f"There is no rule `{rule}` ({one_of(rule, rules)})")
-        pipeline.switch("*" if rule == _ALL else rule, operator.by, operator.why, off=off)
-        pipeline.commit()
+    """Switch a rule, or `all` enforcement, off or on; 0."""
+    with _hands(operator) as hands:
+        hands.switch(rule, off=off)
     what = "all enforcement" if rule == _ALL else f"the rule {rule}"
     operator.echo(f"{what} is {'off' if off else 'on'}")
     return 0
 
 
-def _length(text: str) -> int:
-    length = parse_duration(text)
-    if length is None or not 0 < length <= LONGEST_ENTRY:
-        raise BadRequest(f'Say for how long, at most 365d, such as --for 7d; "{text}" is no such length.')
-    return length
+def erase(operator: Operator, account: str) -> int:
+    """Make what is personal in an account's events unreadable; 0."""
+    with _hands(operator) as hands:
+        hands.erase(account)
+    operator.echo("erased: nothing personal of this account can be read any more, here or in backups to come")
+    return 0
+
+
+@contextmanager
+def _hands(operator: Operator) -> Iterator[Hands]:
+    """Hands on the data itself, or on the door that is running on it."""
+    with ExitStack() as stack:
+        if operator.url is None:
+            try:
+                pipeline = stack.enter_context(open_pipeline(operator.settings))
+            except LogLocked:
+                pass
+            else:
+                yield _OnData(pipeline, operator)
+                return
+        yield _ThroughDoor(stack.enter_context(open_door(operator.settings, operator.url, operator.key)), operator)
+
+
+class _OnData:
+    """Changes the data itself: no door is running on it."""
+
+    def __init__(self, pipeline: Pipeline, operator: Operator) -> None:
+        self._pipeline = pipeline
+        self._by, self._why = operator.by, operator.why
+
+    def enter(self, name: str, value: str, length: str) -> datetime | None:
+        until = self._pipeline.clock.now() + (_microseconds(length) or 0)
+        self._pipeline.put_in_list(name, value, until, self._by, self._why)
+        self._pipeline.commit()
+        return moment(until)
+
+    def take_off(self, name: str, value: str) -> None:
+        self._pipeline.put_in_list(name, value, self._pipeline.clock.now(), self._by, self._why)
+        self._pipeline.commit()
+
+    def switch(self, rule: str, *, off: bool) -> None:
+        rules = {each.name for each in self._pipeline.engine.checked.pack.rules}
+        if rule != _ALL and rule not in rules:
+            raise BadRequest(f"There is no rule `{rule}` ({one_of(rule, rules)})")
+        self._pipeline.switch("*" if rule == _ALL else rule, self._by, self._why, off=off)
+        self._pipeline.commit()
+
+    def erase(self, account: str) -> None:
+        self._pipeline.erase(account, self._by, self._why)
+
+
+class _ThroughDoor:
+    """Asks a running door, which knows who asks by the API key."""
+
+    def __init__(self, door: DoorClient, operator: Operator) -> None:
+        self._door = door
+        self._why = operator.why
+
+    def enter(self, name: str, value: str, length: str) -> datetime | None:
+        return self._door.put_entry(name, value, length, self._why)
+
+    def take_off(self, name: str, value: str) -> None:
+        self._door.take_off(name, value, self._why)
+
+    def switch(self, rule: str, *, off: bool) -> None:
+        self._door.put_switch(rule, self._why, off=off)
+
+    def erase(self, account: str) -> None:
+        self._door.post_erasure(account, self._why)
+
+
+def _microseconds(length: str) -> int | None:
+    """A length of time that an entry of a list may have."""
+    found = parse_duration(length)
+    return found if found is not None and 0 < found <= LONGEST_ENTRY else None

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import functools
 import http.client
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,15 +17,17 @@ from rich.live import Live
 
 from fairgate.domain.errors import DoorFailed
 from fairgate.domain.event import Event, Refusal, microseconds
-from fairgate.entrypoints.decision_api import Door
+from fairgate.entrypoints.access import Access
 from fairgate.entrypoints.demo_screen import Day, Shown, line, live_view, print_summary
-from fairgate.entrypoints.serve_command import listening, server_of, stop_on_signals
+from fairgate.entrypoints.door.asgi import Application
+from fairgate.entrypoints.serve_command import application_of, listening, server_of, stop_on_signals
 from fairgate.ingest.decode import Taken
-from fairgate.pipeline.online import Outcome, Pipeline
+from fairgate.pipeline.online import Outcome
+from fairgate.settings import DoorSettings, Settings
 from fairgate.simulate.clock import FastClock
 from fairgate.simulate.day_parts import SampleEvent
 from fairgate.simulate.sample_day import CustomerKind, SampleDay, sample_day
-from fairgate.wiring import Settings, calm_collector, open_pipeline
+from fairgate.wiring import LivePipeline, calm_collector, open_keys
 
 #: The simulated day begins here, whatever day it is: the same seed shows the same day.
 DAY_BEGINS = microseconds(datetime(2026, 11, 16, tzinfo=UTC))
@@ -42,30 +45,32 @@ def run(*, seed: int, minutes: float, port: int, data: Path | None, stop: bool) 
     clock = FastClock(DAY_BEGINS, _DAY_SECONDS / (minutes * 60))
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fairgate-demo-")))
-        settings = Settings(pack="ai_api", data=folder, port=port)
+        settings = Settings(pack="ai_api", data=folder, door=DoorSettings(port=port))
         console.print("Getting ready (the first start compiles the kernel, about 10 seconds) ...")
-        pipeline = stack.enter_context(open_pipeline(settings, clock))
+        keys = stack.enter_context(open_keys(settings))
+        live = stack.enter_context(contextlib.closing(LivePipeline(settings, clock)))
         calm_collector()
-        return asyncio.run(_Demo(console, day, clock, pipeline, settings).play(stop=stop))
+        access = Access(keys, clock, settings.door.host)
+        opened = functools.partial(application_of, live, settings, access)
+        return asyncio.run(_Demo(console, day, clock, live, opened).play(stop=stop))
 
 
 class _Demo:
     def __init__(
-        self, console: Console, day: SampleDay, clock: FastClock, pipeline: Pipeline, settings: Settings
+        self, console: Console, day: SampleDay, clock: FastClock, live: LivePipeline, opened: Callable[..., Application]
     ) -> None:
         self._console = console
         self._events = day.events
         self._clock = clock
-        self._pipeline = pipeline
-        self._settings = settings
+        self._live = live
+        self._application = opened(on_taken=self._seen)
         attacked = frozenset(kind for kind in CustomerKind if not kind.honest)
         self._day = Day(day.kinds, attacked, day.abusive)
         self._over = threading.Event()
 
     async def play(self, *, stop: bool) -> int:
-        door = Door(self._pipeline, snapshot_events=self._settings.snapshot_events, on_taken=self._seen)
-        server = server_of(door)
-        listener = listening(self._settings.host, self._settings.port)
+        server = server_of(self._application)
+        listener = listening(self._application.door.settings.door)
         port = listener.getsockname()[1]
         stop_on_signals(server)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -149,8 +154,8 @@ class _Demo:
         decision = outcome.decision
         why = ""
         if decision.rules:
-            judged = self._pipeline.judged(taken, outcome.sequence)
-            why = "; ".join(self._pipeline.engine.why(judged).values())
+            pipeline = self._live.pipeline
+            why = "; ".join(pipeline.engine.why(pipeline.judged(taken, outcome.sequence)).values())
         self._day.count(
             Shown(taken.time, taken.type, str(taken.data.account), decision.action.word, decision.rules, why), taken.id
         )

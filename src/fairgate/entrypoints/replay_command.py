@@ -22,7 +22,7 @@ from fairgate.ingest.sources import read_events
 from fairgate.pipeline.history import logged_events
 from fairgate.pipeline.recording import Recording
 from fairgate.pipeline.replay import Replay, ReplayReport
-from fairgate.wiring import load_checked
+from fairgate.wiring import load_checked, open_seals, secrets_of
 
 #: The key of a replay's hashes and canary draws: fixed, so that the same files and pack give the same summary anywhere.
 REPLAY_SECRET = 0x_FA1B_6A7E
@@ -59,7 +59,7 @@ def run(
     Raises `PackError`, `InputUnreadable` or `RecordingUnusable`; what was recorded until then is no recording.
     """
     checked = load_checked(str(pack))
-    replay = Replay(checked, REPLAY_SECRET)
+    replay = Replay(checked, secret_for(inputs))
     recording = Recording(out, replay.engine) if out is not None else None
     started = perf_counter()
     with ExitStack() as stack:
@@ -83,8 +83,19 @@ def batches(inputs: Sequence[Path], replay: Replay, told: Callable[[int], None])
         return
     if len(inputs) > 1:
         raise InputUnreadable(inputs[1], "an event log is replayed by itself", "Replay one input at a time.")
-    with open_log(log_folder(inputs[0]), read_only=True) as log:
-        yield logged_events(log, replay.engine, replay.decoder.wires)
+    folder = log_folder(inputs[0])
+    with open_log(folder, read_only=True) as log, open_seals(folder.parent) as seals:
+        yield logged_events(log, replay.engine, replay.decoder.wires, seals.open)
+
+
+def secret_for(inputs: Sequence[Path]) -> int:
+    """What a replay of these is keyed with: a log's own secret, or a fixed one for files.
+
+    Raises `BadSettings` where a log's secret isn't there.
+    """
+    if not inputs or not inputs[0].is_dir():
+        return REPLAY_SECRET
+    return secrets_of(log_folder(inputs[0]).parent, make=False).current
 
 
 def _summary(pack: Pack, inputs: Sequence[Path], report: ReplayReport, seconds: float) -> Summary:

@@ -7,16 +7,18 @@ from fairgate.backends.embedded.segments import open_log
 from fairgate.entrypoints.log_command import log_folder
 from fairgate.kernel.rows import Rows
 from fairgate.pipeline.rerun import rerun
-from fairgate.wiring import checked_from, secret_of
+from fairgate.wiring import checked_from, open_seals, secrets_of
 
 
 def run(directory: Path, echo: Callable[[str], object]) -> int:
     """Decide again on every event of a log and tell the first that comes out otherwise; 0 where none does."""
     folder = log_folder(directory)
-    secret = secret_of(folder.parent, make=False)
-    with open_log(folder, read_only=True) as log:
-        report = rerun(log, checked_from, secret, Rows)
+    secrets = secrets_of(folder.parent, make=False)
+    with open_log(folder, read_only=True) as log, open_seals(folder.parent) as seals:
+        report = rerun(log, checked_from, secrets, Rows, seals.open)
     echo(f"{report.events:,} events decided again, under {report.packs} packs going live")
+    if report.erased:
+        echo(f"{report.erased:,} events were erased: they were counted, and their decisions stand")
     if report.first is None:
         echo("every decision and feature comes out as recorded")
         return 0

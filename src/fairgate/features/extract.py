@@ -7,12 +7,12 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
-from fairgate.domain.event import microseconds
+from fairgate.domain.event import Erased, microseconds
 from fairgate.features.plan import FeaturePlan, Slot, SlotKind
 from fairgate.features.texts import Texts
 from fairgate.language.checked import CheckedPack
 from fairgate.language.to_python import Writer, compiled, module_of
-from fairgate.language.tree import Kind, Node
+from fairgate.language.tree import Attr, Kind, Node
 
 #: (data, time, clock, buffer, byte offset): packs a request.
 Extract = Callable[[Any, int, int, memoryview, int], None]
@@ -27,7 +27,8 @@ def compile_extract(
     """Two functions for an event type: the quick one, and one for when that raises.
 
     The second packs what it can, leaves missing what can't be computed, and returns the kinds of error. `bindings` are
-    the objects that expressions speak of by name, such as the lists.
+    the objects that expressions speak of by name, such as the lists, and as `keys` those of personal texts (see
+    `Tokens`), which are known even after a text is erased.
     """
     mine, salt = plan.types[name], plan.salt
     namespace: dict[str, Any] = {
@@ -35,8 +36,9 @@ def compile_extract(
         "nan": math.nan,
         "micros": microseconds,
         "hashed": xxh3_64_intdigest,
+        "lost": _lost,
         "salt": salt,
-        "hash_number": lambda number: xxh3_64_intdigest(_spelt(number), salt) or 1 if _there(number) else 0,
+        "hash_number": lambda number: hash_number(number, salt) if _there(number) else 0,
         "number_of_text": texts.number,
         "number_of_time": lambda time: float(time) if time is not None else math.nan,
     }
@@ -68,6 +70,21 @@ def _attempt(statement: str, otherwise: str) -> Iterator[str]:
     yield "        failed.append(type(error).__name__)"
 
 
+def hash_text(text: str, salt: int) -> int:
+    """The hash of a key or value that is a text; never 0."""
+    return xxh3_64_intdigest(text.encode(), salt) or 1
+
+
+def hash_number(number: float, salt: int) -> int:
+    """The hash of a key or value that is a number; never 0."""
+    return xxh3_64_intdigest(_spelt(number), salt) or 1
+
+
+def _lost(value: object, part: str) -> int:
+    """The key of a personal text that is not there in clear: 0, unless it was there before its subject was erased."""
+    return value.keys.get("" if part == "value" else part, 0) if isinstance(value, Erased) else 0
+
+
 def _there(number: float | None) -> bool:
     return number is not None and not math.isnan(number)
 
@@ -93,6 +110,8 @@ def _hash(node: Node, writer: Writer) -> str:
     if node.kind in (Kind.NUMBER, Kind.TIME):
         return f"hash_number({writer.value(node)})"
     there, value = writer.there(node)  # written out, not called: this is done for every key of every event
+    if isinstance(node, Attr) and writer.identifies(node):
+        return f"(keys[{value}] if {there} else lost(d.{node.name}, {node.part!r}))"
     hashed = f"(hashed({value}.encode(), salt) or 1)"
     return f"({hashed} if {there} else 0)" if there else hashed
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from fairgate.domain.windows import EVER, Window
 from fairgate.kernel.layout import NO_SLOT, REQUEST_HEADER
 from fairgate.kernel.program import FamilySpec, Fold, Op, Program, RingSpec, Step, Touch, TypeSpec
-from fairgate.language.checked import CheckedPack
+from fairgate.language.checked import CheckedPack, attr_of
 from fairgate.language.tree import Aggregate, Attr, Kind, Node, Now
 
 
@@ -38,17 +38,36 @@ class TypePlan:
     out_of: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class EntityPlan:
+    """What can be read of one kind of entity when there is no event: each aggregate by it alone.
+
+    `index` is its type in `FeaturePlan.reading`; a request has the entity's key after the header. `semantic` and `kind`
+    are the type of its value. `aggregates` are in the order they are read out; `is_new` is none of them, for it asks
+    about an event's value.
+    """
+
+    index: int
+    semantic: str | None
+    kind: Kind
+    personal: bool
+    aggregates: tuple[Aggregate, ...]
+
+
 @dataclass(frozen=True)
 class FeaturePlan:
     """The rows' layout and each event type's part in it. `longest` is the longest window in microseconds.
 
-    `salt` is the secret that keys and values are hashed with.
+    `salt` is the secret that keys and values are hashed with. `reading` is a program over the same rows that changes
+    none: it has a type for each kind of entity in `entities`.
     """
 
     program: Program
     types: Mapping[str, TypePlan]
     longest: int
     salt: int = field(repr=False)
+    reading: Program
+    entities: Mapping[str, EntityPlan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +165,9 @@ class _Planner:
             types.append(spec)
             plans[name] = plan
         longest = max((aggregate.over.length for aggregate in self.aggregates.values()), default=0)
-        return FeaturePlan(Program(families, tuple(types)), plans, longest, self.salt)
+        specs, entities = self.entities()
+        reading = Program(families, tuple(specs))
+        return FeaturePlan(Program(families, tuple(types)), plans, longest, self.salt, reading, entities)
 
     def spec(self, number: int, family: _Family) -> FamilySpec:
         rings = tuple(
@@ -169,6 +190,33 @@ class _Planner:
         out_of = {aggregate.text: out for out, aggregate in enumerate(read.values())}
         kinds = tuple(aggregate.kind for aggregate in read.values())
         return spec, TypePlan(index, tuple(slots), tuple(read), kinds, out_of)
+
+    def entities(self) -> tuple[list[TypeSpec], dict[str, EntityPlan]]:
+        """One entity may be named by several attributes; they are of one type, and all of them personal or none."""
+        named: dict[str, dict[Attr, bool]] = {}
+        for event_type in self.checked.pack.event_types.values():
+            for each in event_type.attributes:
+                if each.entity is not None:
+                    named.setdefault(each.entity, {})[attr_of(each.name, each.type)] = each.personal
+        specs, plans = [], {}
+        for index, (kind, attrs) in enumerate(named.items()):
+            touches, asked = self.entity(tuple(attrs))
+            attr, personal = next(iter(attrs.items()))
+            specs.append(TypeSpec(REQUEST_HEADER + 1, len(asked), touches))
+            plans[kind] = EntityPlan(index, attr.semantic, attr.kind, personal, asked)
+        return specs, plans
+
+    def entity(self, attrs: tuple[Attr, ...]) -> tuple[tuple[Touch, ...], tuple[Aggregate, ...]]:
+        """What is read of an entity that these attributes name, and the aggregates in that order."""
+        touches: list[Touch] = []
+        asked: list[Aggregate] = []
+        for number, family in enumerate(self.families.values()):
+            mine = [each for each in self.aggregates.values() if self.family(each) is family and each.name != "is_new"]
+            if mine and len(family.by) == 1 and family.by[0] in attrs:
+                steps = (replace(self.reads[each.text], out=out) for out, each in enumerate(mine, len(asked)))
+                touches.append(Touch(number, (REQUEST_HEADER,), tuple(steps)))
+                asked += mine
+        return tuple(touches), tuple(asked)
 
     def feeds(self, name: str, family: _Family, slots: list[Slot]) -> Iterable[Step]:
         for window, cells in family.rings.items():

@@ -32,6 +32,12 @@ class Texts:
         """The text of a number; None for NaN."""
         return None if math.isnan(number) else self._texts[int(number)]
 
+    def clear(self) -> None:
+        """Forget every text."""
+        self._texts.clear()
+        self._numbers.clear()
+        self.refused = 0
+
     def all(self) -> list[str]:
         """Every text, by number, for a snapshot."""
         return list(self._texts)

@@ -43,11 +43,13 @@ class Wire:
     """How one event type stands in memory and in the log.
 
     `admit(data)` is None, or the attribute at fault and what is wrong with it. `public(data)` and `personal(data)` are
-    its values under `public_names` and `personal_names`; together they are the whole.
+    its values under `public_names` and `personal_names`; together they are the whole. `partial` is `data` with nothing
+    required, for what is left of an event that was erased.
     """
 
     event_type: EventType
     data: type[msgspec.Struct]
+    partial: type[msgspec.Struct]
     envelope: type[Envelope]
     admit: Callable[[Any], tuple[str, str] | None]
     public: Callable[[Any], tuple[Any, ...]]
@@ -68,6 +70,8 @@ def wire_of(event_type: EventType, semantics: Mapping[str, SemanticType]) -> Wir
     envelope: Any = msgspec.defstruct(
         f"{name}Envelope", [("data", data)], bases=(Envelope,), tag_field="type", tag=event_type.name, gc=False
     )
+    optional = [(attribute, kind | None, None) for attribute, kind, *_ in fields]
+    partial = msgspec.defstruct(f"{name}Partial", optional, gc=False)
     public = [attribute.name for attribute in ordered if not attribute.personal]
     personal = [attribute.name for attribute in ordered if attribute.personal]
     namespace: dict[str, Any] = {"BadValue": BadValue, "refuse_hidden": refuse_hidden}
@@ -78,6 +82,7 @@ def wire_of(event_type: EventType, semantics: Mapping[str, SemanticType]) -> Wir
     return Wire(
         event_type=event_type,
         data=data,
+        partial=partial,
         envelope=envelope,
         admit=namespace["admit"],
         public=namespace["public"],

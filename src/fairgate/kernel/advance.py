@@ -61,6 +61,16 @@ def advance(  # noqa: PLR0913, PLR0917 - a bundle of arrays would be taken apart
     return stop
 
 
+@entry
+def rows_of(program: Words, table: Words, request: NDArray[np.uint64], rows: Words) -> None:
+    """Where the row of each of a request's touches is; 0 where there is none."""
+    words = request.view(np.int64)
+    spec = program[at.TYPES] + words[at.EVENT_TYPE] * at.TYPE_WORDS
+    for index in range(rows.size):
+        touch = program[spec + at.FIRST_TOUCH] + index * at.TOUCH_WORDS
+        rows[index] = table[2 * find(table, _row_key(program, touch, words)) + 1]
+
+
 @part
 def _family(program: Words, family: int) -> int:
     """Where a family's record is."""

@@ -61,3 +61,9 @@ def settle() -> bool:
     for each in _entries:
         each.disable_compile()
     return all(each.stats.cache_hits.keys() >= set(each.signatures) for each in _entries)
+
+
+def kept_in() -> str | None:
+    """The folder that what was compiled is kept in; None where numba found none that it can write to."""
+    caches = [each._cache for each in _entries]  # noqa: SLF001 - as above
+    return next((str(cache.cache_path) for cache in caches if isinstance(cache, _KernelCache)), None)

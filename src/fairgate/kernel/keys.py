@@ -74,3 +74,11 @@ def remember(table: Words, keys: Words, first: int, answers: Words) -> int:
             table[2 * slot], table[2 * slot + 1] = keys[index], first + new
             new += 1
     return new
+
+
+@entry
+def look_up(table: Words, keys: Words, answers: Words) -> None:
+    """What stands with each key; -1 where the key isn't held."""
+    for index in range(keys.size):
+        slot = find(table, keys[index])
+        answers[index] = table[2 * slot + 1] if table[2 * slot] == keys[index] else -1

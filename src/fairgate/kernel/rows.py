@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairgate.kernel import layout as at
-from fairgate.kernel.advance import advance, sweep
+from fairgate.kernel.advance import advance, rows_of, sweep
 from fairgate.kernel.arena import Arena
 from fairgate.kernel.compiled import settle
-from fairgate.kernel.keys import fill, rehash, remember
+from fairgate.kernel.keys import fill, look_up, rehash, remember
 from fairgate.kernel.program import Program, TypeSpec
 
 _SWEEP_BUDGET = 64
@@ -49,13 +49,27 @@ class Rows:
         `requests` is uint64 [n, program.request_words], `out` float64 [n, program.outs], both in C order; `layout` says
         what a request's words are.
         """
-        words, done = self.program.words, 0
-        while done < count:
-            done = advance(
-                words, self._table, self._arena.words, self._counters, self._moment, requests, out, done, count
-            )
-            if done < count:
-                self._make_room(int(requests[done, 0]))
+        self._run(self.program, requests, out, count)
+
+    def peek(self, reading: Program, request: NDArray[np.uint64], out: NDArray[np.float64]) -> int:
+        """Answer one request whose type only reads, as `advance` would, and leave all as it was.
+
+        `reading` is a program of the same families; `request` is uint64 [1, reading.request_words], `out` float64
+        [1, reading.outs]. Its clock may be ahead of the log's. Returns how many of the rows it asks for there are.
+        """
+        touches = reading.types[int(request[0, at.EVENT_TYPE])].touches
+        found: NDArray[np.int64] = np.zeros(len(touches), np.int64)
+        rows_of(reading.words, self._table, request[0], found)
+        # To read a row slides its windows to the request's clock; the log's may never get there.
+        kept = [
+            (row, self._arena.words[row : row + reading.families[touch.family].row_words].copy())
+            for row, touch in zip(found.tolist(), touches, strict=True)
+            if row
+        ]
+        self._run(reading, request, out, 1)
+        for row, words in kept:
+            self._arena.words[row : row + words.size] = words
+        return len(kept)
 
     def sweep(self, clock: int, budget: int = _SWEEP_BUDGET) -> int:
         """Evict idle rows among the next `budget`; returns how many. Changes no answer."""
@@ -73,9 +87,9 @@ class Rows:
         )
 
     def arrays(self) -> dict[str, NDArray[np.int64]]:
-        """Copies of all there is to keep, for a snapshot."""
+        """All there is to keep, for a snapshot: not copied, and to be let go before the next request."""
         used = self._arena.words[: int(self._counters[at.BUMP])]
-        return {"table": self._table.copy(), "arena": used.copy(), "meta": self._counters.copy()}
+        return {"table": self._table, "arena": used, "meta": self._counters}
 
     def load(self, arrays: Mapping[str, NDArray[np.int64]]) -> None:
         """Take over the rows that `arrays` were copied from; the program must be the one they were made with."""
@@ -85,9 +99,17 @@ class Rows:
         self._table = arrays["table"].astype(np.int64)
         self._counters = arrays["meta"].astype(np.int64)
 
-    def _make_room(self, event_type: int) -> None:
+    def _run(self, program: Program, requests: NDArray[np.uint64], out: NDArray[np.float64], count: int) -> None:
+        words, done = program.words, 0
+        while done < count:
+            done = advance(
+                words, self._table, self._arena.words, self._counters, self._moment, requests, out, done, count
+            )
+            if done < count:
+                self._make_room(program.types[int(requests[done, at.EVENT_TYPE])])
+
+    def _make_room(self, spec: TypeSpec) -> None:
         """Double whatever may run out within the next event of this type."""
-        spec = self.program.types[event_type]
         rows = int(self._counters[at.ROWS]) + len(spec.touches)
         if 4 * rows > self._table.size:
             larger = _table_for(rows)
@@ -123,6 +145,12 @@ class Memory:
         self._count += remember(self._table, keys.view(np.int64), first, answers)
         return answers
 
+    def position(self, key: int) -> int:
+        """The position at which a key was first met, or -1; remembers nothing."""
+        answer = np.empty(1, np.int64)
+        look_up(self._table, np.array([key], np.uint64).view(np.int64), answer)
+        return int(answer[0])
+
     def forget_before(self, position: int) -> None:
         """Drop every key first met before a position."""
         pairs = self.array()
@@ -150,8 +178,10 @@ def warm() -> bool:
     """
     rows, memory = Rows(Program((), (TypeSpec(at.REQUEST_HEADER, 0, ()),)), expected_rows=1), Memory()
     rows.advance(np.zeros((1, at.REQUEST_HEADER), np.uint64), np.zeros((1, 1)), 1)
+    rows.peek(rows.program, np.zeros((1, at.REQUEST_HEADER), np.uint64), np.zeros((1, 1)))
     rows.sweep(0)
     memory.remember(np.ones(1, np.uint64), 0)
+    memory.position(1)
     memory.load(memory.array())
     rehash(_table_for(1), _table_for(1))
     return settle()

@@ -31,6 +31,7 @@ class Declarations:
         self.semantics = semantics
         self.pointer = pointer
         self.entity_types: dict[str, tuple[str, str]] = {}
+        self.personal: dict[tuple[str, str], tuple[bool, str]] = {}
 
     def check(self) -> None:
         """Note every fault of theirs."""
@@ -89,6 +90,19 @@ class Declarations:
             self.pointer.note(place, ("type",), f"there is no type `{kind}`", one_of(kind, known))
         elif attribute.entity is not None:
             self.entity(attribute.entity, kind, event_type.name, place)
+        self.privacy(attribute, event_type.name)
+
+    def privacy(self, attribute: Attribute, event_type: str) -> None:
+        """Note an attribute that is personal in one event type only: it would be sealed here and clear there."""
+        for what, name in (("attribute", attribute.name), ("entity", attribute.entity)):
+            if name is None:
+                continue
+            first, where = self.personal.setdefault((what, name), (attribute.personal, event_type))
+            if attribute.personal != first:
+                here, there = ("personal", "not") if attribute.personal else ("not personal", "so")
+                told = f"the {what} `{name}` is {here} here and {there} in {where}"
+                self.pointer.note(attribute.place, ("personal",), told, "personal = true belongs to all or to none")
+                return
 
     def entity(self, entity: str, kind: str, event_type: str, place: Place) -> None:
         """Note what is wrong with an attribute of a known type that identifies an entity."""

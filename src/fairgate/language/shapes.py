@@ -27,6 +27,7 @@ _TAKES: Mapping[type[inspect.Type], tuple[tuple[type, ...], str]] = {
     inspect.BoolType: ((bool,), "true or false"),
     inspect.DateTimeType: ((datetime, str), "a time"),
     inspect.NoneType: ((), ""),
+    inspect.CustomType: ((str,), "a text"),
     inspect.ListType: ((list,), "an array"),
     inspect.DictType: ((dict,), "a table"),
     inspect.StructType: ((dict,), "a table"),
@@ -40,9 +41,10 @@ _LARGEST = 2**53
 
 def misfits(value: object, shape: inspect.Type, path: Path = ()) -> Iterator[Misfit]:
     """Every reason why a value doesn't fit; none if it does."""
+    shape = _bare(shape)
     if isinstance(shape, inspect.AnyType):
         return
-    options = shape.types if isinstance(shape, inspect.UnionType) else (shape,)
+    options = [_bare(each) for each in shape.types] if isinstance(shape, inspect.UnionType) else [shape]
     fitting = next((option for option in options if _takes(option, value)), None)
     match fitting, value:
         case None, _:
@@ -59,10 +61,34 @@ def misfits(value: object, shape: inspect.Type, path: Path = ()) -> Iterator[Mis
         case inspect.ListType(item_type=item_type), list():
             for index, each in enumerate(value):
                 yield from misfits(each, item_type, (*path, index))
-        case inspect.IntType() | inspect.FloatType(), int() if abs(value) > _LARGEST:
-            yield Misfit(path, "this number is too large to be exact", "numbers go to 2**53")
+        case inspect.IntType() | inspect.FloatType(), int() | float():
+            yield from _number(value, fitting, path)
         case inspect.LiteralType(values=words), _ if value not in words:
             yield Misfit(path, f"`{value}` is not one of the words for this", one_of(str(value), map(str, words)))
+
+
+def limits_of(shape: inspect.IntType | inspect.FloatType) -> str:
+    """The limits of a number in words; empty where it has none."""
+    words = ((shape.ge, "at least"), (shape.gt, "above"), (shape.le, "at most"), (shape.lt, "below"))
+    return " and ".join(f"{word} {limit:,}" for limit, word in words if limit is not None)
+
+
+def _number(value: float, shape: inspect.IntType | inspect.FloatType, path: Path) -> Iterator[Misfit]:
+    """NaN keeps no limits."""
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        yield Misfit(path, "this number is too large to be exact", "numbers go to 2**53")
+    elif not (
+        (shape.ge is None or value >= shape.ge)
+        and (shape.gt is None or value > shape.gt)
+        and (shape.le is None or value <= shape.le)
+        and (shape.lt is None or value < shape.lt)
+    ):
+        yield Misfit(path, f"this must be {limits_of(shape)}")
+
+
+def _bare(shape: inspect.Type) -> inspect.Type:
+    """A shape without its description."""
+    return shape.type if isinstance(shape, inspect.Metadata) else shape
 
 
 def _takes(shape: inspect.Type, value: object) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairgate.domain.event import Erased
 from fairgate.domain.pack import EventType
 from fairgate.language.semantic import SemanticType
 from fairgate.language.tree import (
@@ -35,10 +36,19 @@ _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _NEVER = "False"
 
 
-def nothing_of(name: str, semantic: SemanticType) -> object:
+def missing_parts(semantic: SemanticType) -> dict[str, float | None]:
+    """Every part of a semantic type, missing."""
+    return {name: float("nan") if kind == Kind.NUMBER else None for name, kind in semantic.fields.items()}
+
+
+def nothing_of(semantic: SemanticType) -> object:
     """An object with every part of a semantic type missing."""
-    parts = {name: float("nan") if kind == Kind.NUMBER else None for name, kind in semantic.fields.items()}
-    return type(f"No{name.title()}", (), {"__slots__": (), "value": None, **parts})()
+    return type(f"No{semantic.name.title()}", (), {"__slots__": (), **missing_parts(semantic)})()
+
+
+def _kept(value: Erased | None, nothing: object) -> object:
+    """The parts of a text that is not there in clear: those that were kept of it, or none."""
+    return nothing if value is None else value.parts
 
 
 @dataclass
@@ -154,29 +164,43 @@ class Writer:
 
     def _attribute(self, attr: Attr) -> str:
         declared = self.event_type.attribute(attr.name)
-        optional = declared is None or not declared.required
-        name = f"a_{attr.name}"
+        personal = declared is not None and declared.personal
+        optional = declared is None or not declared.required or personal
+        name, raw = f"a_{attr.name}", f"d.{attr.name}"
         if attr.semantic is not None:
-            parse, nothing = f"parse_{attr.semantic}", f"no_{attr.semantic}"
             semantic = self.semantics[attr.semantic]
-            self.namespace[parse], self.namespace[nothing] = semantic.parse, nothing_of(attr.semantic, semantic)
-            parsed = f"{parse}(d.{attr.name})"
-            self.loads[name] = f"{parsed} if d.{attr.name} is not None else {nothing}" if optional else parsed
+            parse, nothing = f"parse_{attr.semantic}", f"no_{attr.semantic}"
+            self.namespace |= {parse: semantic.parse, nothing: nothing_of(semantic), "kept": _kept}
+            if personal:
+                self.loads[name] = f"{parse}({raw}) if {raw}.__class__ is str else kept({raw}, {nothing})"
+            else:
+                self.loads[name] = (
+                    f"{parse}({raw}) if {raw} is not None else {nothing}" if optional else f"{parse}({raw})"
+                )
             return f"{name}.{attr.part or 'value'}"
         if attr.kind == Kind.TIME:
-            converted = f"micros(d.{attr.name})"
-            self.loads[name] = f"{converted} if d.{attr.name} is not None else None" if optional else converted
-            return name
-        if attr.kind == Kind.NUMBER and optional:
-            self.loads[name] = f"nan if d.{attr.name} is None else d.{attr.name}"
-            return name
-        self.loads[name] = f"d.{attr.name}"
+            converted = f"micros({raw})"
+            self.loads[name] = f"{converted} if {raw} is not None else None" if optional else converted
+        elif attr.kind == Kind.NUMBER and optional:
+            self.loads[name] = f"nan if {raw} is None else {raw}"
+        elif attr.kind == Kind.TEXT and personal:
+            self.loads[name] = f"{raw} if {raw}.__class__ is str else None"
+        else:
+            self.loads[name] = raw
         return name
+
+    def identifies(self, attr: Attr) -> bool:
+        """Whether this is a text that tells who a person is: it may be erased, and its token kept."""
+        declared = self.event_type.attribute(attr.name)
+        if declared is None or not declared.personal or attr.kind != Kind.TEXT:
+            return False
+        return attr.semantic is None or (attr.part or "value") in self.semantics[attr.semantic].revealing
 
     def _never_missing(self, node: Node) -> bool:
         if isinstance(node, Attr):
             declared = self.event_type.attribute(node.name)
-            return declared is not None and declared.required and node.part in ("", "value", "raw")
+            there = declared is not None and declared.required and not declared.personal
+            return there and node.part in ("", "value", "raw")
         return isinstance(node, Literal | Now)
 
     def _held(self, node: Node) -> tuple[str, str]:

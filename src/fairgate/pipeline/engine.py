@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -12,13 +13,18 @@ from fairgate.decide.policy import Brakes, Finding, Policy, Weight, weight_of
 from fairgate.detect.lists import Lists
 from fairgate.detect.rules import Detector, Why, compile_detector
 from fairgate.domain.event import Decision, Event
+from fairgate.domain.secret import Tokens, salt_of
+from fairgate.features.entities import EntityRequests
 from fairgate.features.extract import Extract, ExtractSlowly, compile_extract
 from fairgate.features.plan import FeaturePlan, TypePlan, plan_features
 from fairgate.features.texts import Texts
 from fairgate.kernel.program import Program
 from fairgate.language.checked import CheckedPack
-from fairgate.language.tree import Kind
+from fairgate.language.tree import Aggregate, Kind
 from fairgate.ports.feature_rows import FeatureRows
+
+#: A feature as its type: a number (NaN: missing), or a text, a bool or a time (None: missing).
+FeatureValue: TypeAlias = float | str | bool | int | None
 
 #: Events that one call of the kernel takes; more gains nothing.
 BATCH = 4_096
@@ -35,6 +41,20 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
     decision: Decision
     features: list[float]
     packed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """What is remembered of an entity, whose value is in its canonical form: each aggregate by it alone.
+
+    `token` stands for a personal value, and is empty for others. `seen` is whether anything is remembered; where not,
+    the values are those of an entity never met.
+    """
+
+    value: str
+    token: str
+    seen: bool
+    features: tuple[tuple[Aggregate, FeatureValue], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +81,25 @@ class Counts:
 class Engine:
     """Decides on events in the order given. The same events after the same state give the same bytes.
 
-    `secret` (64 bits) keys the hashes and the canary draws. One caller at a time. After an exception the state is
-    undefined: the engine must be rebuilt from snapshot and log.
+    `secret` (256 bits, of a version) keys the hashes, the tokens and the canary draws. One caller at a time. After an
+    exception the state is undefined: the engine must be rebuilt from snapshot and log.
     """
 
-    def __init__(self, checked: CheckedPack, secret: int, open_rows: Callable[[Program], FeatureRows]) -> None:
+    def __init__(
+        self, checked: CheckedPack, secret: int, open_rows: Callable[[Program], FeatureRows], *, version: int = 1
+    ) -> None:
         self.checked = checked
-        self.plan: FeaturePlan = plan_features(checked, secret)
+        self.tokens = Tokens(secret, version)
+        self.plan: FeaturePlan = plan_features(checked, salt_of(secret, "rows"))
+        self._entities = EntityRequests(self.plan, checked.semantics, self.tokens)
+        self._open_rows = open_rows
         self.rows = open_rows(self.plan.program)
         self.texts = Texts()
-        self.lists = Lists(checked)
+        self.lists = Lists(checked, self.tokens)
         self.brakes = Brakes(frozenset(rule.name for rule in checked.pack.rules if rule.daily_cap is not None))
         self.clock = 0
         self.counts = Counts()
-        self._policy = Policy(checked, secret, self.brakes)
+        self._policy = Policy(checked, salt_of(secret, "draws"), self.brakes)
         self._stages = {name: self._stage(name) for name in checked.pack.event_types}
         self._requests: NDArray[np.uint64] = np.zeros((BATCH, max(1, self.plan.program.request_words)), np.uint64)
         self._answers: NDArray[np.float64] = np.zeros((BATCH, max(1, self.plan.program.outs)), np.float64)
@@ -94,32 +119,45 @@ class Engine:
             for decision, clock in zip(decisions[start : start + BATCH], clocks, strict=True):
                 self.brakes.count(decision, clock)
 
+    def reset(self) -> None:
+        """Forget all events, list entries and switches: what was compiled is kept, and that is most of the making."""
+        self.rows = self._open_rows(self.plan.program)
+        self.texts.clear()
+        self.lists.reset()
+        self.brakes.reset()
+        self.clock, self.counts = 0, Counts()
+
     def recorded(self, event_type: str) -> tuple[tuple[str, Kind], ...]:
         """The names and types of an event type's recorded features, in the order of `Judged.features`."""
         plan = self._stages[event_type].plan
         return tuple(zip(plan.names, plan.kinds, strict=True))
 
-    def values(self, event_type: str, features: Sequence[float]) -> tuple[float | str | bool | int | None, ...]:
+    def values(self, event_type: str, features: Sequence[float]) -> tuple[FeatureValue, ...]:
         """Features as their types: numbers (NaN: missing), texts, bools and times (None: missing)."""
         kinds = self._stages[event_type].plan.kinds
-        return tuple(self._value(kind, number) for kind, number in zip(kinds, features, strict=True))
+        return tuple(typed(kind, number, self.texts.text) for kind, number in zip(kinds, features, strict=True))
 
-    def _value(self, kind: Kind, number: float) -> float | str | bool | int | None:
-        if kind == Kind.NUMBER:
-            return number
-        if math.isnan(number):
-            return None
-        if kind == Kind.TEXT:
-            return self.texts.text(number)
-        return number == 1.0 if kind == Kind.BOOL else int(number)
+    def peek(self, kind: str, value: str, clock: int) -> Peeked:
+        """What the next event about an entity, at this time, would read before it is counted; nothing changes.
+
+        A clock behind the log's is taken as the log's. Raises `NoSuchEntityKind` or `BadEntity`.
+        """
+        asked = self._entities.of(kind, value, max(clock, self.clock))
+        answer = np.full((1, max(1, self.plan.reading.outs)), math.nan)
+        rows = self.rows.peek(self.plan.reading, asked.words, answer)
+        aggregates = self.plan.entities[kind].aggregates
+        numbers = answer[0].tolist()[: len(aggregates)]
+        values = (typed(each.kind, number, self.texts.text) for each, number in zip(aggregates, numbers, strict=True))
+        return Peeked(asked.value, asked.token, rows > 0, tuple(zip(aggregates, values, strict=True)))
 
     def why(self, judged: Judged) -> dict[str, str]:
         """The words of each fired rule that has some, with this event's values."""
         why = self._stages[judged.event.type].detector.why
-        return {rule: _evidence(why[rule], judged) for rule in judged.decision.rules if rule in why}
+        fired = [rule for rule in judged.decision.rules if rule in why]
+        return {rule: evidence(why[rule], judged.event, judged.features) for rule in fired}
 
     def _stage(self, name: str) -> _Stage:
-        bindings, plan = self.lists.bindings(), self.plan.types[name]
+        bindings, plan = {**self.lists.bindings(), "keys": self.tokens.key}, self.plan.types[name]
         extract, slowly = compile_extract(self.checked, name, self.plan, self.texts, bindings)
         detector = compile_detector(self.checked, name, plan.out_of, self.texts.text, bindings)
         weights = tuple(weight_of(each.rule, name) for each in detector.rules)
@@ -184,9 +222,20 @@ class Engine:
         return Judged(event, self._policy.decide(finding, clock), features, packed)
 
 
-def _evidence(why: Why, judged: Judged) -> str:
-    event = judged.event
+def typed(kind: Kind, number: float, text_of: Callable[[float], str | None]) -> FeatureValue:
+    """A feature as its type, from the number that stands for it."""
+    if kind == Kind.NUMBER:
+        return number
+    if math.isnan(number):
+        return None
+    if kind == Kind.TEXT:
+        return text_of(number)
+    return number == 1.0 if kind == Kind.BOOL else int(number)
+
+
+def evidence(why: Why, event: Event, features: Sequence[float]) -> str:
+    """A rule's words with an event's values."""
     try:
-        return why(event.data, event.time, event.received, judged.features)
+        return why(event.data, event.time, event.received, features)
     except Exception as error:  # noqa: BLE001 - whatever an expression raises: the decision stands without these words
         return f"its words could not be made ({type(error).__name__})"

@@ -1,14 +1,17 @@
 """The log read back: its records in order, and an engine brought up to date with them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
+from fairgate.detect.lists import Told
 from fairgate.domain.errors import BadEntry, NoSuchList
 from fairgate.domain.event import Refusal
 from fairgate.ingest.decode import Taken
 from fairgate.ingest.wire import Wire
 from fairgate.pipeline.engine import BATCH, Engine
-from fairgate.pipeline.records import Change, EventRecord, ListRecord, PackRecord, RecordReader, decode
+from fairgate.pipeline.records import Change, EraseRecord, EventRecord, ListRecord, PackRecord, RecordReader, decode
+from fairgate.pipeline.seals import NOBODY
 from fairgate.ports.event_log import EventLog
 
 #: Events that stand one after another in the log, or something else that changes decisions.
@@ -50,21 +53,34 @@ def take_in(engine: Engine, reader: RecordReader, piece: Piece) -> None:
         case PackRecord():
             reader.under(piece)
         case ListRecord():
-            try:
-                engine.lists.put(piece.list, piece.value, piece.until)
-            except (NoSuchList, BadEntry):
-                return
+            value = listed_value(piece, reader)
+            if value is not None:
+                with suppress(NoSuchList, BadEntry):
+                    engine.lists.put(piece.list, value, piece.until, Told(piece.by, piece.why))
+        case EraseRecord():
+            engine.tokens.forget()
         case _:
             engine.brakes.switch(piece.rule, off=piece.off)
 
 
-def logged_events(log: EventLog, engine: Engine, wires: Mapping[str, Wire]) -> Iterator[list[Taken]]:
+def listed_value(entry: ListRecord, reader: RecordReader) -> str | None:
+    """The value of a list's entry in clear; None where it is erased."""
+    if entry.key == NOBODY:
+        return entry.value
+    opened = reader.opened(entry.key, entry.sealed)
+    return None if opened is None else opened.decode()
+
+
+def logged_events(
+    log: EventLog, engine: Engine, wires: Mapping[str, Wire], opened: Callable[[int, bytes], bytes | None]
+) -> Iterator[list[Taken]]:
     """The events of a log for a replay by any pack, as they were received.
 
     List entries and switches take effect on `engine` at their places, so each batch must be run before the next is
-    asked for. An event that the pack has no such type for, or has otherwise, is a refusal. Raises as `pieces`.
+    asked for. An event that the pack has no such type for, or has otherwise, is a refusal. `opened` is that of `Seals`.
+    Raises as `pieces`.
     """
-    reader = RecordReader(wires)
+    reader = RecordReader(wires, opened)
     for _, piece in pieces(log.read()):
         if isinstance(piece, list):
             yield [reader.event(record) or _unfit(record) for record in piece]

@@ -1,20 +1,25 @@
 """The live path: decode -> repeats -> engine -> log. What is answered has been decided once, and is in the log."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from fairgate import __version__
-from fairgate.domain.errors import NoSuchRecord, PipelineStopped, RecordUnreadable
+from fairgate.detect.lists import Told
+from fairgate.domain.errors import NoSuchRecord, NothingSealed, NotPrepared, PipelineStopped, RecordUnreadable
 from fairgate.domain.event import Decision, Event, Refusal
+from fairgate.domain.secret import is_token_text, key_of, salt_of
 from fairgate.ingest.decode import Decoder, Taken
 from fairgate.pipeline.engine import Engine, Judged
-from fairgate.pipeline.history import pieces, take_in
+from fairgate.pipeline.explain import Explainer
+from fairgate.pipeline.history import Piece, pieces, take_in
+from fairgate.pipeline.lookup import Lookup
 from fairgate.pipeline.records import (
     FORMAT,
+    EraseRecord,
     EventRecord,
     ListRecord,
     PackRecord,
@@ -23,9 +28,10 @@ from fairgate.pipeline.records import (
     SwitchRecord,
     decode,
     encode,
-    pack_record,
+    list_subject,
 )
 from fairgate.pipeline.repeats import Repeats, RepeatsState
+from fairgate.pipeline.seals import NOBODY, Seals, SealsState
 from fairgate.ports.clock import Clock
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.snapshots import Snapshot, Snapshots
@@ -44,6 +50,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 Outcome: TypeAlias = Answer | Refusal
 
 
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """A place between two records: the number of the next, and a hash of the one before."""
+
+    sequence: int
+    last: int
+
+
 class _Extra(msgspec.Struct, array_like=True):
     """The part of a snapshot that is no array. `last` is a hash of the log's last record before it."""
 
@@ -52,10 +65,12 @@ class _Extra(msgspec.Struct, array_like=True):
     clock: int
     texts: list[str]
     lists: dict[str, dict[str, int]]
+    told: dict[str, dict[str, Told]]
     off: set[str]
     day: int
     asked: dict[str, int]
     repeats: RepeatsState
+    seals: SealsState
 
 
 class Pipeline:
@@ -65,25 +80,38 @@ class Pipeline:
     by code, `repeats` the events that had been decided on before.
     """
 
-    def __init__(self, engine: Engine, log: EventLog, snapshots: Snapshots, clock: Clock, secret: int) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - the pieces that the composition root puts together
+        self, engine: Engine, log: EventLog, snapshots: Snapshots, clock: Clock, secret: int, seals: Seals
+    ) -> None:
         self.engine = engine
         self.decoder = Decoder(engine.checked, engine.plan.longest)
         self.clock = clock
         self.refused: dict[str, int] = {}
         self.repeats = 0
-        self._log = log
+        self.log = log
         self._snapshots = snapshots
-        layout = xxh3_64_intdigest(engine.plan.program.words.tobytes(), secret)
+        layout = xxh3_64_intdigest(engine.plan.program.words.tobytes(), salt_of(secret, "layout"))
         self._stamp = f"{__version__}:{FORMAT}:{engine.checked.pack.digest}:{layout:x}"
-        self._repeats = Repeats(secret)
+        self._repeats = Repeats(salt_of(secret, "repeats"))
+        self._seals = seals
+        self.lookup = Lookup(log, self._repeats)
+        self.explainer = Explainer(engine.checked, self.lookup, seals.open)
         self._recorder = Recorder(engine, self.decoder.wires)
+        self._reader = RecordReader(self.decoder.wires, seals.open)
         self._pack_at = -1
+        self._live: PackRecord | None = None
+        self._read_to: int | None = None
         self._stopped: BaseException | None = None
 
     @property
     def stopped(self) -> bool:
         """Whether an error has ended this pipeline's work: a new one must recover from the log."""
         return self._stopped is not None
+
+    @property
+    def end(self) -> int:
+        """The number that the log's next record gets. Raises `LogBroken` once the log is."""
+        return self.log.end()
 
     def take(self, taken: Sequence[Taken]) -> list[Outcome]:
         """Decide on what was decoded; an outcome for each, in order. Not durable before `commit`.
@@ -100,82 +128,129 @@ class Pipeline:
     def commit(self) -> None:
         """Make all that was taken durable. Raises `LogBroken` where that failed; nothing is acknowledged then."""
         try:
-            self._log.commit()
+            self.log.commit()
         except BaseException as error:
             self._stopped = self._stopped or error
             raise
 
     def judged(self, event: Event, sequence: int) -> Judged:
         """What was decided on an event of the live pack, with the features recorded then, as the log has it."""
-        record = decode(sequence, self._log.get(sequence))
+        record = decode(sequence, self.log.get(sequence))
         if not isinstance(record, EventRecord) or sequence < self._pack_at:
-            raise NoSuchRecord(sequence, self._log.end())
+            raise NoSuchRecord(sequence, self.log.end())
         return Judged(event, record.decision, np.frombuffer(record.features).tolist(), record.features)
 
     def put_in_list(self, name: str, value: str, until: int, by: str, why: str) -> None:
         """Enter a value in a list until a time; one that has passed takes it off. Raises `NoSuchList` or `BadEntry`."""
         self._check_running()
-        self.engine.lists.canonical(name, value)
-        self._log.append(encode(ListRecord(self.clock.now(), name, value, until, by, why)))
-        self.engine.lists.put(name, value, until)
+        lists, now = self.engine.lists, self.clock.now()
+        canonical = lists.canonical(name, value)
+        if lists.is_personal(name) and not is_token_text(canonical):
+            token = self.engine.tokens.text(canonical)
+            key, sealed = self._seals.seal(self.engine.tokens.key[list_subject(name, token)], canonical.encode())
+            record = ListRecord(now, name, token, until, by, why, key, sealed)
+        else:
+            record = ListRecord(now, name, canonical, until, by, why)
+        self.log.append(encode(record))
+        lists.put(name, canonical, until, Told(by, why))
 
     def switch(self, rule: str, by: str, why: str, *, off: bool) -> None:
         """Switch a rule, or all enforcement (`*`), off or on again."""
         self._check_running()
-        self._log.append(encode(SwitchRecord(self.clock.now(), rule, off, by, why)))
+        self.log.append(encode(SwitchRecord(self.clock.now(), rule, off, by, why)))
         self.engine.brakes.switch(rule, off=off)
 
-    def recover(self) -> int:
-        """Bring the state up to the log's end from the newest snapshot; returns how many records were read.
+    def erase(self, account: str, by: str, why: str) -> None:
+        """Make what is personal in an account's events unreadable for ever, here and in every copy without its key.
 
-        Where the pack is not the one that was last live, it goes live now, its features counted from the whole log.
-        Raises `RecordUnreadable`, and what reading the log raises.
+        Durable when this returns. Features go on: what was counted stays counted. Raises `NothingSealed`, and
+        `KeysUnusable` where the key can't be overwritten: the next start does it then.
         """
-        start, end = self._load_snapshot(), self._log.end()
-        reader = RecordReader(self.decoder.wires)
-        live = self._pack_before(start)
-        if live is not None:
-            reader.under(live)
-        for sequence, piece in pieces(self._log.read(start)):
-            match piece:
-                case list():
-                    self._repeats.recall(piece, sequence)
-                case PackRecord():
-                    self._pack_at, live = sequence, piece
-            take_in(self.engine, reader, piece)
-        pack = self.engine.checked.pack
-        if live is None or (live.digest, live.format) != (pack.digest, FORMAT):
-            record = pack_record(self.clock.now(), pack, self.decoder.wires)
-            self._pack_at = self._log.append(encode(record))
-            self._log.commit()
-        return end - start
-
-    def capture(self) -> Snapshot:
-        """A copy of the state as it is now, to be given to `keep`. Commits first: it never holds more than the log."""
         self._check_running()
+        number = self._seals.number_of(self.engine.tokens.key[account])
+        if number == NOBODY:
+            raise NothingSealed
+        self.log.append(encode(EraseRecord(self.clock.now(), number, by, why)))
         self.commit()
-        engine, brakes, end = self.engine, self.engine.brakes, self._log.end()
+        self._forget(number)
+
+    def recover(self) -> int:
+        """Bring the state up to the log's end, and let the pack go live; returns how many records were read."""
+        count = self.catch_up()
+        self.go_live()
+        return count
+
+    def catch_up(self, prepared: Snapshots | None = None, most: int | None = None) -> int:
+        """Bring the state up to the end of what is durable; returns how many records were read.
+
+        Begins at the newest snapshot, or at what was `prepared` instead, and where it left off when it is called again,
+        which must be before `go_live`. Raises `NotPrepared` where there are more than `most` records to read.
+        Decisions stand as they were made, by whatever pack; this one's features are counted from the whole log. Raises
+        `RecordUnreadable`, `SealBroken`, `KeysUnusable`, and what reading the log raises.
+        """
+        if self._read_to is None:
+            self._read_to = self._load_snapshot(prepared or self._snapshots)
+        start = self._read_to
+        if most is not None and self.log.end() - start > most:
+            raise NotPrepared(self.log.end() - start)
+        for sequence, piece in pieces(self.log.read(start)):
+            self._take_in(sequence, piece)
+        return self._read_to - start
+
+    def go_live(self) -> None:
+        """Record that this pack is live from here on, where it was not; whoever else took events must have stopped."""
+        written = self._recorder.pack_record(self.clock.now())
+        if self._live is None or msgspec.structs.replace(self._live, received=written.received) != written:
+            self._pack_at = self.log.append(encode(written))
+            self.log.commit()
+
+    def prepare(self, prepared: Snapshots) -> int:
+        """Catch up and keep the state, for another process to go live with; returns the end of what it counted.
+
+        The log may be one that was opened for reading only.
+        """
+        self.catch_up(prepared)
+        captured = self.capture(self.mark())
+        prepared.save(captured)
+        return captured.sequence
+
+    def mark(self) -> Mark:
+        """Where the log ends now. Raises `PipelineStopped` once the state is unsure."""
+        self._check_running()
+        end = self.log.end()
+        return Mark(end, self._last_before(end))
+
+    def capture(self, at: Mark) -> Snapshot:
+        """The state at a mark that was made just now, not copied: to be given to `keep` before another event is taken.
+
+        A forked process may do both in its own time: neither touches the log.
+        """
+        engine, brakes = self.engine, self.engine.brakes
         keys, repeats = self._repeats.state()
+        numbers, seals = self._seals.state()
         extra = _Extra(
-            last=self._last_before(end),
+            last=at.last,
             pack_at=self._pack_at,
             clock=engine.clock,
             texts=engine.texts.all(),
             lists=engine.lists.entries(engine.clock),
+            told=engine.lists.told(engine.clock),
             off=brakes.off,
             day=brakes.day,
             asked=brakes.asked,
             repeats=repeats,
+            seals=seals,
         )
-        return Snapshot(end, self._stamp, {**engine.rows.arrays(), "repeats": keys}, encode(extra))
+        arrays = {**engine.rows.arrays(), "repeats": keys, "seals": numbers}
+        return Snapshot(at.sequence, self._stamp, arrays, encode(extra))
 
     def keep(self, snapshot: Snapshot) -> None:
-        """Write a captured state; may run in another thread while events are taken."""
+        """Write a captured state, which must not hold more than what is durable in the log."""
         self._snapshots.save(snapshot)
 
     def _take(self, taken: Sequence[Taken]) -> list[Outcome]:
         events = [each for each in taken if isinstance(each, Event)]
-        met = self._repeats.met(events, self._log.end())
+        met = self._repeats.met(events, self.log.end())
         fresh = [event for event, number in zip(events, met, strict=True) if number < 0]
         answers, numbers = iter(self._decide(fresh)), iter(met)
         outcomes: list[Outcome] = []
@@ -190,16 +265,18 @@ class Pipeline:
 
     def _decide(self, events: Sequence[Event]) -> list[Answer]:
         """Decide and append; the log's numbers are those that `Repeats` has given out."""
-        record, append = self._recorder.record, self._log.append
-        return [
-            Answer(each.event.type, each.event.id, append(encode(record(each))), each.decision, repeated=False)
-            for each in self.engine.run(events)
-        ]
+        return [self._append(each) for each in self.engine.run(events)]
+
+    def _append(self, judged: Judged) -> Answer:
+        event, personal = judged.event, self._recorder.personal(judged.event)
+        key, sealed = self._seals.seal(*personal) if personal is not None else (NOBODY, b"")
+        sequence = self.log.append(encode(self._recorder.record(judged, key, sealed)))
+        return Answer(event.type, event.id, sequence, judged.decision, repeated=False)
 
     def _repeat(self, event: Event, number: int) -> Answer:
         """The answer that was given before; or a fresh one, where only the hashes of two names are the same."""
         for at in (number, self._repeats.other(event)):
-            record = decode(at, self._log.get(at)) if at is not None else None
+            record = decode(at, self.log.get(at)) if at is not None else None
             if isinstance(record, EventRecord) and (record.source, record.id) == (event.source, event.id):
                 self.repeats += 1
                 return Answer(record.type, record.id, at or 0, record.decision, repeated=True)
@@ -207,9 +284,36 @@ class Pipeline:
         self._repeats.keep_other(event, answer.sequence)
         return answer
 
-    def _load_snapshot(self) -> int:
+    def _take_in(self, sequence: int, piece: Piece) -> None:
+        """Bring the state up to date with the next piece of the log."""
+        match piece:
+            case list():
+                self._repeats.recall(piece, sequence)
+                for record in piece:
+                    self._learn(record.key, self._reader.subject, record)
+            case ListRecord():
+                self._learn(piece.key, lambda entry: list_subject(entry.list, entry.value), piece)
+            case EraseRecord():
+                self._forget(piece.key)
+            case PackRecord():
+                self._pack_at, self._live = sequence, piece
+                self._check_secret(sequence, piece)
+        take_in(self.engine, self._reader, piece)
+        self._read_to = sequence + (len(piece) if isinstance(piece, list) else 1)
+
+    def _learn(self, number: int, subject: Callable[[Any], str | bytes], record: EventRecord | ListRecord) -> None:
+        """Take in whose number a record has, where it is new."""
+        if number >= self._seals.following:
+            name = subject(record)
+            self._seals.learn(key_of(name) if isinstance(name, bytes) else self.engine.tokens.key[name], number)
+
+    def _forget(self, number: int) -> None:
+        self._seals.forget(number)
+        self.engine.tokens.forget()
+
+    def _load_snapshot(self, snapshots: Snapshots) -> int:
         """Take over the newest snapshot, if it is of this log; returns the number of the first record after it."""
-        snapshot = self._snapshots.latest(self._stamp, self._log.end())
+        snapshot = snapshots.latest(self._stamp, self.log.end())
         if snapshot is None:
             return 0
         extra = msgspec.msgpack.decode(snapshot.extra, type=_Extra)
@@ -218,25 +322,29 @@ class Pipeline:
         engine, brakes = self.engine, self.engine.brakes
         engine.rows.load(snapshot.arrays)
         self._repeats.load(snapshot.arrays["repeats"], extra.repeats)
+        self._seals.load(snapshot.arrays["seals"], extra.seals)
         engine.clock = extra.clock
         for text in extra.texts:
             engine.texts.number(text)
-        engine.lists.restore(extra.lists)
+        engine.lists.restore(extra.lists, extra.told)
         brakes.off, brakes.day, brakes.asked = extra.off, extra.day, extra.asked
-        self._pack_at = extra.pack_at
+        self._pack_at, self._live = extra.pack_at, self._pack_before(extra.pack_at)
+        self._reader.under(self._live)
         return snapshot.sequence
 
     def _last_before(self, sequence: int) -> int:
-        return xxh3_64_intdigest(self._log.get(sequence - 1))
+        return xxh3_64_intdigest(self.log.get(sequence - 1))
 
-    def _pack_before(self, start: int) -> PackRecord | None:
-        """The pack that the records from `start` on were written under, as far as a snapshot tells."""
-        if not start:
-            return None
-        record = decode(self._pack_at, self._log.get(self._pack_at))
+    def _pack_before(self, at: int) -> PackRecord:
+        record = decode(at, self.log.get(at))
         if not isinstance(record, PackRecord):
-            raise RecordUnreadable(self._pack_at, "a pack should stand here")
+            raise RecordUnreadable(at, "a pack should stand here")
         return record
+
+    def _check_secret(self, sequence: int, live: PackRecord) -> None:
+        if live.secret > self.engine.tokens.version:
+            what = f"it was written under version {live.secret} of the secret, and the newest given is older"
+            raise RecordUnreadable(sequence, what, "Give FAIRGATE_SECRET in all its versions.")
 
     def _check_running(self) -> None:
         if self._stopped is not None:

@@ -90,6 +90,12 @@ class Repeats:
             if number >= 0:
                 self.keep_other(events[index], first + index)
 
+    def known(self, source: str, name: str) -> list[int]:
+        """The numbers that an event of this source and id may have; compare before believing one. Remembers nothing."""
+        whole = f"{source}\0{name}"
+        found = [self._memory.position(self._key(whole)), self._others.get(whole, -1)]
+        return [number for number in found if number >= 0]
+
     def other(self, event: Named) -> int | None:
         """The number of an event that looked like a repeat of another, when it comes again."""
         return self._others.get(_name(event))

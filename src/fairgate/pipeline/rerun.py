@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import msgspec
 
 from fairgate.domain.errors import RecordUnreadable
+from fairgate.domain.event import Erased, Event
+from fairgate.domain.secret import Secrets
 from fairgate.ingest.decode import Decoder
 from fairgate.kernel.program import Program
 from fairgate.language.checked import CheckedPack
@@ -18,6 +21,7 @@ from fairgate.ports.feature_rows import FeatureRows
 #: A pack from its files' texts.
 CompilePack = Callable[[Mapping[str, str]], CheckedPack]
 OpenRows = Callable[[Program], FeatureRows]
+Opened = Callable[[int, bytes], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +38,27 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RerunReport:
-    """How many events were decided on again, how often a pack went live, how many events differ, and the first one."""
+    """How many events were decided on again, how often a pack went live, how many events differ, and the first one.
+
+    `erased` events were only counted: what they were decided on is no longer there.
+    """
 
     events: int
+    erased: int
     packs: int
     differing: int
     first: Difference | None
 
 
-def rerun(log: EventLog, compile_pack: CompilePack, secret: int, open_rows: OpenRows) -> RerunReport:
+def rerun(
+    log: EventLog, compile_pack: CompilePack, secrets: Secrets, open_rows: OpenRows, opened: Opened
+) -> RerunReport:
     """Decide again on every event of a log, under the packs, lists and switches as they were at its place.
 
-    `secret` must be the one that the log was written with. Raises `RecordUnreadable`, what reading the log raises, and
-    `PackError` for a pack that is none any more.
+    `secrets` must be those that the log was written with, and `opened` is that of its `Seals`. Raises
+    `RecordUnreadable`, what reading the log raises, and `PackError` for a pack that is none any more.
     """
-    again = _Rerun(log, compile_pack, secret, open_rows)
+    again = _Rerun(log, compile_pack, secrets, open_rows, opened)
     for sequence, piece in pieces(log.read()):
         match piece:
             case list():
@@ -58,7 +68,7 @@ def rerun(log: EventLog, compile_pack: CompilePack, secret: int, open_rows: Open
             case _:
                 live = again.live(sequence)
                 take_in(live.engine, live.reader, piece)
-    return RerunReport(again.count, again.packs, again.differing, again.first)
+    return RerunReport(again.count, again.erased, again.packs, again.differing, again.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +81,16 @@ class _Live:
 
 
 class _Rerun:
-    def __init__(self, log: EventLog, compile_pack: CompilePack, secret: int, open_rows: OpenRows) -> None:
-        self.count = self.packs = self.differing = 0
+    def __init__(
+        self, log: EventLog, compile_pack: CompilePack, secrets: Secrets, open_rows: OpenRows, opened: Opened
+    ) -> None:
+        self.count = self.erased = self.packs = self.differing = 0
         self.first: Difference | None = None
         self._log = log
         self._compile_pack = compile_pack
-        self._secret = secret
+        self._secrets = secrets
         self._open_rows = open_rows
+        self._opened = opened
         self._live: _Live | None = None
 
     def live(self, sequence: int) -> _Live:
@@ -88,9 +101,12 @@ class _Rerun:
 
     def go_live(self, sequence: int, pack: PackRecord) -> None:
         """Make the engine that decides from here on: as it did live, it takes in all that came before."""
-        engine = Engine(self._compile_pack(pack.files), self._secret, self._open_rows)
+        secret = self._secrets.versions.get(pack.secret)
+        if secret is None:
+            raise RecordUnreadable(sequence, f"it was written under version {pack.secret} of the secret, which is gone")
+        engine = Engine(self._compile_pack(pack.files), secret, self._open_rows, version=pack.secret)
         wires = Decoder(engine.checked, engine.plan.longest).wires
-        reader = RecordReader(wires)
+        reader = RecordReader(wires, self._opened)
         for _, piece in pieces(self._log.read(0, sequence)):
             take_in(engine, reader, piece)
         reader.under(pack)
@@ -98,16 +114,29 @@ class _Rerun:
         self.packs += 1
 
     def events(self, sequence: int, records: Sequence[EventRecord]) -> None:
-        """Decide again on events that stand one after another."""
-        live = self.live(sequence)
-        read = [live.reader.event(record) for record in records]
-        judged = iter(live.engine.run([event for event in read if event is not None]))
-        for at, (event, record) in enumerate(zip(read, records, strict=True), sequence):
-            again = live.recorder.record(next(judged)) if event is not None else None
+        """Decide again on events that stand one after another; those that were erased are only counted."""
+        read = [(at, record, self.live(sequence).reader.event(record)) for at, record in enumerate(records, sequence)]
+        for erased, run in groupby(read, lambda each: each[2] is not None and _is_erased(each[2])):
+            (self._count if erased else self._compare)(list(run))
+
+    def _count(self, run: Sequence[tuple[int, EventRecord, Event | None]]) -> None:
+        events = [(event, record.decision) for _, record, event in run if event is not None]
+        self.live(run[0][0]).engine.absorb([event for event, _ in events], [decision for _, decision in events])
+        self.erased += len(run)
+
+    def _compare(self, run: Sequence[tuple[int, EventRecord, Event | None]]) -> None:
+        live = self.live(run[0][0])
+        judged = iter(live.engine.run([event for _, _, event in run if event is not None]))
+        for at, record, event in run:
+            again = live.recorder.record(next(judged), record.key, record.sealed) if event is not None else None
             if again is None or encode(again) != encode(record):
                 self.differing += 1
                 self.first = self.first or _difference(at, record, again)
-        self.count += len(records)
+        self.count += len(run)
+
+
+def _is_erased(event: Event) -> bool:
+    return any(isinstance(value, Erased) for value in msgspec.structs.astuple(event.data))
 
 
 def _difference(sequence: int, record: EventRecord, again: EventRecord | None) -> Difference:
@@ -120,8 +149,6 @@ def _difference(sequence: int, record: EventRecord, again: EventRecord | None) -
 
 
 def _shown(name: str, record: EventRecord | None) -> str:
-    """A field as people read it: packed features as numbers, personal attributes not at all."""
-    if name == "personal":
-        return "(personal)"
+    """A field as people read it: packed features as numbers."""
     value = getattr(record, name)
     return msgspec.json.encode(memoryview(value).cast("d").tolist() if name == "features" else value).decode()

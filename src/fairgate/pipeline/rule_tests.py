@@ -13,7 +13,6 @@ from fairgate.detect.rules import shown, shown_time
 from fairgate.domain.event import Event, Refusal, microseconds
 from fairgate.domain.pack import EventType, Place, Rule, RuleTest
 from fairgate.domain.windows import SECOND
-from fairgate.features.plan import plan_features
 from fairgate.ingest.decode import Decoder
 from fairgate.kernel.rows import Rows
 from fairgate.language.checked import CheckedPack
@@ -50,15 +49,16 @@ class RuleTestResult:
 def run_rule_tests(checked: CheckedPack) -> list[RuleTestResult]:
     """Run every test of every rule, whatever its mode, in the order of the pack.
 
-    Each test has an engine of its own, so tests can't touch each other. A test with `fires = true` passes when the
+    Each test begins with an empty state, so tests can't touch each other. A test with `fires = true` passes when the
     rule's condition holds on the last event, one with `fires = false` when it holds on none. An event's keys: `type`
     (else the first the rule looks at), `after` (how long after the event before it; else a second, and the first event
     at `START`), `repeat` (how often it happens, else once; `{n}` in a text becomes 1, 2, 3, ...), and the attributes of
     its type.
     """
-    decoder = Decoder(checked, plan_features(checked, _SECRET).longest)
+    engine = Engine(checked, _SECRET, Rows)
+    decoder = Decoder(checked, engine.plan.longest)
     return [
-        RuleTestResult(rule.name, test, _Test(checked, decoder, rule, test).problem())
+        RuleTestResult(rule.name, test, _Test(engine, decoder, rule, test).problem())
         for rule in checked.pack.rules
         for test in rule.tests
     ]
@@ -73,12 +73,13 @@ class _BadTest(Exception):
 
 
 class _Test:
-    def __init__(self, checked: CheckedPack, decoder: Decoder, rule: Rule, test: RuleTest) -> None:
-        self.checked = checked
+    def __init__(self, engine: Engine, decoder: Decoder, rule: Rule, test: RuleTest) -> None:
+        engine.reset()
+        self.engine = engine
+        self.checked = engine.checked
         self.decoder = decoder
         self.rule = rule
         self.test = test
-        self.engine = Engine(checked, _SECRET, Rows)
 
     def problem(self) -> Problem | None:
         """What is wrong with the test, or with the rule by it."""

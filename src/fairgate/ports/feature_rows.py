@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fairgate.kernel.program import Program
 from fairgate.kernel.rows import RowsSize
 
 
@@ -19,6 +20,13 @@ class FeatureRows(Protocol):
         """
         ...
 
+    def peek(self, reading: Program, request: NDArray[np.uint64], out: NDArray[np.float64]) -> int:
+        """Answer one request of a program over the same families that only reads; changes nothing.
+
+        Returns how many of the rows it asks for there are.
+        """
+        ...
+
     def sweep(self, clock: int, budget: int) -> int:
         """Evict rows idle past their longest window at the log's clock (microseconds); never changes an answer."""
         ...
@@ -28,9 +36,9 @@ class FeatureRows(Protocol):
         ...
 
     def arrays(self) -> dict[str, NDArray[np.int64]]:
-        """Copies of all there is to keep, for a snapshot."""
+        """All there is to keep, for a snapshot: not copied, and to be let go before the next request."""
         ...
 
     def load(self, arrays: Mapping[str, NDArray[np.int64]]) -> None:
-        """Take over the rows that `arrays` were copied from, of the same program."""
+        """Take over a copy of the rows that `arrays` came from, of the same program."""
         ...

@@ -6,23 +6,20 @@ from random import Random
 
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.simulate.day_honest import start_up
-from fairgate.simulate.day_parts import (
+from fairgate.simulate.day_parts import Customer, Diary, Use, customer, steps
+from fairgate.simulate.day_world import (
     BASE,
     COUNTRIES,
     FRONTIER,
     MODELS,
     PROGRAMS,
-    Customer,
-    Diary,
     Seat,
-    Use,
     chance,
-    customer,
     household,
     name_of,
     server,
-    steps,
     telephone,
+    telephone_number,
 )
 
 #: Hours after the day's start. Early, so that somebody who watches the day sees both soon.
@@ -35,9 +32,13 @@ _THROWAWAY = ("mailinator.com", "guerrillamail.com", "sharklasers.com", "trashma
 
 
 def credit_farm(diary: Diary, rng: Random, count: int) -> list[str]:
-    """Accounts made in forty minutes on one rented /24, most with throwaway mail, each drained by the same prompt."""
+    """Accounts made in forty minutes on one rented /24, most with throwaway mail, each drained by the same prompt.
+
+    A rented telephone number serves for up to eight of them.
+    """
     begin = diary.start + int(FARM_BEGINS * HOUR)
     devices = [name_of(rng, "dev") for _ in range(max(1, count // 8))]
+    numbers = [telephone_number(rng) for _ in devices]
     addresses = rng.sample(range(2, 250), 12)
     use = Use("1", name_of(rng, "tpl"), FRONTIER, asked=4_000, answered=1_800, abuse=True)
     accounts = []
@@ -46,12 +47,13 @@ def credit_farm(diary: Diary, rng: Random, count: int) -> list[str]:
         rented = server(rng, f"198.19.7.{rng.choice(addresses)}", "64498")
         program = replace(rented, user_agent=PROGRAMS[1])
         browser = replace(household(rng, COUNTRIES[4]), ip=rented.ip, asn=rented.asn, device=rng.choice(devices))
-        ready = diary.sign_up(who, browser, _mailbox(rng), abuse=True)
+        ready = diary.sign_up(who, browser, _mailbox(rng), phone=rng.choice(numbers), abuse=True)
         left = _WORTH_TAKING
         for time in steps(rng, ready + rng.randrange(MINUTE, 15 * MINUTE), 60, 45.0):
             if left <= 0:
                 break
             left -= diary.ask(who, program, time, use)
+        diary.settle(who, ready + 2 * HOUR, _WORTH_TAKING - left, abuse=True)
         accounts.append(who.account)
     return accounts
 
@@ -66,7 +68,9 @@ def stolen_key(diary: Diary, rng: Random, count: int) -> list[str]:
         for _ in range(14):
             seat, begin = _stranger(rng), found + rng.randrange(15 * MINUTE, 45 * MINUTE)
             model = rng.choice((FRONTIER, FRONTIER, BASE))
-            use = Use("prod", name_of(rng, "tpl"), model, asked=20_000, answered=2_000, abuse=True)
+            use = Use(
+                "prod", name_of(rng, "tpl"), model, asked=20_000, answered=2_000, client=name_of(rng, "app"), abuse=True
+            )
             for time in steps(rng, begin, 45, 240.0):
                 diary.ask(victim, seat, time, use)
         accounts.append(victim.account)

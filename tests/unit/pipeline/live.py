@@ -1,15 +1,20 @@
 """The live pipeline as the tests drive it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fairgate.backends.embedded.segments import open_log
+from fairgate.domain.secret import Secrets
 from fairgate.kernel.rows import Rows
 from fairgate.pipeline.online import Answer, Outcome, Pipeline
+from fairgate.pipeline.records import EventRecord, ListRecord, Record, decode, encode
 from fairgate.pipeline.rerun import rerun
+from fairgate.pipeline.seals import NOBODY, Seals
 from fairgate.wiring import checked_from
-from tests.support import PACK, SECRET
+from tests.support import PACK, SECRETS, seals_in
 
 #: A pack with what the first has, one rule more and a list less.
 NEXT_PACK = PACK.replace('version = "1"', 'version = "2"').replace('name = "tor"', 'name = "exits"').replace(
@@ -41,17 +46,26 @@ def answers(pipeline: Pipeline, *bodies: bytes) -> list[Answer]:
 
 
 def snapshot(pipeline: Pipeline) -> None:
-    pipeline.keep(pipeline.capture())
+    pipeline.commit()
+    pipeline.keep(pipeline.capture(pipeline.mark()))
 
 
-def logged(folder: Path) -> list[bytes]:
-    with open_log(folder / "log", read_only=True) as log:
-        return [data for _, data in log.read()]
+def logged(folder: Path, secrets: Mapping[int, int] = SECRETS.versions) -> list[bytes]:
+    """The records of a log, with what is sealed in them in clear: sealing is different each time."""
+    with open_log(folder / "log", read_only=True) as log, seals_in(folder, Secrets(secrets)) as seals:
+        return [encode(opened(decode(at, data), seals)) for at, data in log.read()]
+
+
+def opened(record: Record, seals: Seals) -> Record:
+    """A record with what is sealed in clear, or nothing where it is erased."""
+    if not isinstance(record, EventRecord | ListRecord) or record.key == NOBODY:
+        return record
+    return msgspec.structs.replace(record, sealed=seals.open(record.key, record.sealed) or b"")
 
 
 def reread(folder: Path) -> int:
-    """How many events come out as they are recorded when decided on again; all of them must."""
-    with open_log(folder / "log", read_only=True) as log:
-        report = rerun(log, checked_from, SECRET, Rows)
+    """How many events there are in a log; those not erased must come out as recorded when decided on again."""
+    with open_log(folder / "log", read_only=True) as log, seals_in(folder) as seals:
+        report = rerun(log, checked_from, SECRETS, Rows, seals.open)
     assert report.first is None
-    return report.events
+    return report.events + report.erased

@@ -12,7 +12,7 @@ import pytest
 
 from fairgate.domain.action import Action
 from fairgate.domain.errors import NoSuchRule, NothingToCompare, NotRecorded
-from fairgate.domain.event import Event
+from fairgate.domain.event import Event, microseconds
 from fairgate.ingest.identifiers import TYPES
 from fairgate.ingest.sources import read_events
 from fairgate.kernel.rows import Rows
@@ -22,7 +22,7 @@ from fairgate.language.pack_file import pack_from_texts
 from fairgate.pipeline.backtest import Material, Report, backtest
 from fairgate.pipeline.backtest.report import ActionCount, Affected, Caught, Interventions, RuleResult, headline, share
 from fairgate.pipeline.engine import Engine, Judged
-from fairgate.pipeline.recording import Recording
+from fairgate.pipeline.recording import Recording, open_recording
 from fairgate.pipeline.replay import Replay
 
 SECRET = 99
@@ -319,6 +319,22 @@ def test_columns_and_replays_report_the_same(report: Report, past: Past, tmp_pat
     assert replayed.kernel_runs == 1  # the new pack's rules need no other columns
     assert replace(replayed, kernel_runs=0) == report
     assert len(told) == 1
+
+
+def test_what_was_received_before_a_time_is_left_out(past: Past, tmp_path: Path) -> None:
+    since = START + timedelta(days=1)
+    late = [each for each in some_events() if datetime.fromisoformat(str(each["time"])) >= since]
+    from_recording = replace(past.material(tmp_path), since=since, recording=open_recording(past.recording))
+    from_inputs = replace(past.material(tmp_path / "s", recording=False, inputs=True), since=since)
+    found, replayed = backtest(OLD, NEW, from_recording), backtest(OLD, NEW, from_inputs)
+    assert 0 < found.events == len(late) < len(some_events())
+    assert replace(replayed, kernel_runs=0) == found
+    other = pack(rule("wide", 'distinct(ip, by=account, over="24h") >= 3', why="{distinct}"), version="3")
+    both = replace(past.material(tmp_path / "t", inputs=True), since=since)
+    wide = of(backtest(OLD, other, both), "wide").new
+    truth = [each for each in judged(other, past).values() if each.event.received >= microseconds(since)]
+    assert wide is not None
+    assert wide.events == sum("wide" in each.decision.rules for each in truth) > 0
 
 
 def test_a_feature_that_was_not_recorded_needs_the_inputs(past: Past, tmp_path: Path) -> None:

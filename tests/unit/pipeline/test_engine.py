@@ -19,6 +19,7 @@ from fairgate.language import functions
 from fairgate.language.tree import Kind
 from fairgate.pipeline.engine import Engine, Judged
 from fairgate.pipeline.records import Recorder, encode
+from fairgate.pipeline.seals import NOBODY
 from tests.support import BREAKING_SEATS, NOW, PACK, body, breaking_log, checked, new_engine, read, request, traffic
 
 WEEK = 7 * DAY
@@ -30,7 +31,7 @@ EVENTS = [read(DECODER, raw, received) for raw, received in traffic(300)]
 def as_bytes(engine: Engine, judged: Sequence[Judged]) -> list[bytes]:
     """What the log would hold of each."""
     recorder = Recorder(engine, DECODER.wires)
-    return [encode(recorder.record(each)) for each in judged]
+    return [encode(recorder.record(each, NOBODY, b"")) for each in judged]
 
 
 def run_in(sizes: Sequence[int]) -> tuple[Engine, list[bytes]]:
@@ -183,3 +184,15 @@ def test_features_have_names_and_types() -> None:
     first, second = (dict(zip(names, engine.values("api.request", each.features), strict=True)) for each in judged)
     assert (first["last"], first["is_new"], first["mean"]) == (None, True, 2.0)
     assert (second["last"], second["is_new"], second["mean"]) == ("big", False, 2.0)
+
+
+def test_a_reset_engine_is_as_good_as_new() -> None:
+    engine = new_engine()
+    engine.lists.put("banned", "a1", NOW + DAY)
+    engine.brakes.switch("burst", off=True)
+    engine.run([read(DECODER, raw, received + DAY) for raw, received in traffic(200)])
+    engine.reset()
+    new = new_engine()
+    assert as_bytes(engine, engine.run(EVENTS)) == as_bytes(new, new.run(EVENTS))
+    assert engine.counts == new.counts
+    assert engine.lists.entries(NOW) == new.lists.entries(NOW)

@@ -144,7 +144,7 @@ def test_an_error_while_deciding_stops_the_pipeline_and_a_restart_mends_it(
             lambda: take(pipeline, body(id="3")),
             lambda: pipeline.put_in_list("banned", "a", NOW, "me", "test"),
             lambda: pipeline.switch("*", "me", "test", off=True),
-            pipeline.capture,
+            pipeline.mark,
         ):
             with pytest.raises(PipelineStopped, match="Start again"):
                 attempt()

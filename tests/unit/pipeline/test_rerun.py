@@ -9,13 +9,14 @@ import pytest
 from fairgate.backends.embedded.segments import open_log
 from fairgate.domain.action import Action
 from fairgate.domain.errors import RecordUnreadable
+from fairgate.domain.secret import Secrets
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.kernel.rows import Rows
 from fairgate.language.problems import PackError
 from fairgate.pipeline.records import EventRecord, PackRecord, Record, decode, encode
 from fairgate.pipeline.rerun import RerunReport, rerun
 from fairgate.wiring import checked_from
-from tests.support import NOW, PACK, SECRET, SetClock, open_pipeline, traffic
+from tests.support import NOW, PACK, SECRET, SECRETS, SetClock, open_pipeline, traffic
 from tests.unit.pipeline.live import NEXT_PACK, answers, logged
 
 
@@ -40,11 +41,11 @@ def written(folder: Path, records: list[Record], secret: int = SECRET) -> RerunR
         for record in records:
             log.append(encode(record))
         log.commit()
-        return rerun(log, checked_from, secret, Rows)
+        return rerun(log, checked_from, Secrets({1: secret}), Rows, lambda _, sealed: sealed)
 
 
 def test_all_comes_out_as_it_is_recorded(tmp_path: Path, records: list[Record]) -> None:
-    assert written(tmp_path, records) == RerunReport(events=160, packs=4, differing=0, first=None)
+    assert written(tmp_path, records) == RerunReport(events=160, erased=0, packs=4, differing=0, first=None)
 
 
 def first_where(records: list[Record], fits: Callable[[EventRecord], bool]) -> tuple[int, EventRecord]:
@@ -110,26 +111,26 @@ def test_a_change_that_was_left_out_shows_too(tmp_path: Path, records: list[Reco
 def test_another_secret_shows(tmp_path: Path, records: list[Record]) -> None:
     report = written(tmp_path, records, secret=1)
     assert report.first is not None
-    assert report.first.field == "decision"
+    assert report.first.field == "tokens"
 
 
-@pytest.mark.parametrize(
-    ("personal", "shown"),
-    [
-        (b"\x91\xa3 x ", ("event", "taken", "not taken")),  # no e-mail address
-        (
-            b"\x91\xd9\x0eu0@example.com",
-            ("personal", "(personal)", "(personal)"),
-        ),  # msgpack has a shorter way to say it
-    ],
-)
-def test_personal_attributes_are_not_shown(
-    tmp_path: Path, records: list[Record], personal: bytes, shown: tuple[str, str, str]
-) -> None:
+def test_personal_attributes_are_not_shown(tmp_path: Path, records: list[Record]) -> None:
     at, record = first_where(records, lambda record: record.id == "s0")
-    report = written(tmp_path, [*records[:at], msgspec.structs.replace(record, personal=personal)])
+    report = written(tmp_path, [*records[:at], msgspec.structs.replace(record, sealed=b"\x92\xa3 x \xc0")])
     assert report.first is not None
-    assert (report.first.field, report.first.recorded, report.first.again) == shown
+    assert (report.first.field, report.first.recorded, report.first.again) == ("event", "taken", "not taken")
+
+
+def test_erased_events_are_counted_and_their_decisions_stand(tmp_path: Path, records: list[Record]) -> None:
+    _, gone = first_where(records, lambda record: record.key >= 0)
+    with open_log(tmp_path) as log:
+        for record in records:
+            log.append(encode(record))
+        log.commit()
+        report = rerun(log, checked_from, SECRETS, Rows, lambda key, sealed: None if key == gone.key else sealed)
+    erased = [each for each in records if isinstance(each, EventRecord) and each.key == gone.key]
+    assert report == RerunReport(events=160 - len(erased), erased=len(erased), packs=4, differing=0, first=None)
+    assert len(erased) > 5
 
 
 def test_events_before_any_pack_can_not_be_decided_on(tmp_path: Path, records: list[Record]) -> None:

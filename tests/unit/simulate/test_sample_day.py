@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -99,6 +100,42 @@ def test_no_identifier_could_be_a_real_ones(sent: list[dict[str, Any]]) -> None:
     addresses = {event["data"]["ip"] for event in sent if "ip" in event["data"]}
     assert len(addresses) > 300
     assert not any(ip.parse(address).public for address in addresses)
+
+
+def test_no_telephone_number_could_be_a_real_ones(sent: list[dict[str, Any]]) -> None:
+    numbers = {event["data"]["phone"] for event in sent if "phone" in event["data"]}
+    assert len(numbers) > 20
+    assert all(re.fullmatch(r"\+1\d{3}55501\d\d", number) for number in numbers)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "account.verified", "password.reset", "credits.spent", "key.revoked", "referral.claimed", "member.invited",
+        "payment.charged", "payment.method_added",
+    ],
+)  # fmt: skip
+def test_honest_people_do_what_attackers_do(day: SampleDay, sent: list[dict[str, Any]], kind: str) -> None:
+    accounts = {event["data"]["account"] for event in sent if event["type"] == kind}
+    assert sum(day.kinds[account].honest for account in accounts) >= 3
+
+
+def test_a_hackathon_is_a_chain_of_referrals_behind_one_address(day: SampleDay, sent: list[dict[str, Any]]) -> None:
+    guests = [
+        event["data"]
+        for event in sent
+        if event["type"] == "referral.claimed" and day.kinds[event["data"]["account"]] == CustomerKind.HACKATHON
+    ]
+    assert len(guests) > 5
+    assert len({guest["ip"] for guest in guests}) == 1
+    assert len({guest["device"] for guest in guests}) == len(guests)
+    assert [guest["referred_by"] for guest in guests[1:]] == [guest["account"] for guest in guests[:-1]]
+
+
+def test_what_is_granted_is_spent_or_left(sent: list[dict[str, Any]]) -> None:
+    bills = [event["data"] for event in sent if event["type"] == "credits.spent"]
+    assert all(bill["amount"] + bill["left"] == pytest.approx(5.0) for bill in bills)
+    assert all(bill["amount"] > 0 for bill in bills)
 
 
 def test_the_farm_uses_throwaway_mail_and_hardly_anybody_else_does(day: SampleDay, sent: list[dict[str, Any]]) -> None:

@@ -1,16 +1,30 @@
 """The reading half of the log: segments found, checked against each other, and their records given out."""
 
 import io
+import os
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import Final, NoReturn, Self
 
 from fairgate.backends.embedded import segment_index
-from fairgate.backends.embedded.segment_file import CHAIN_AT, FIRST_AT, SUFFIX, Position, SegmentFile, reading
+from fairgate.backends.embedded.segment_file import (
+    CHAIN_AT,
+    FIRST_AT,
+    SUFFIX,
+    Position,
+    SegmentFile,
+    read_at,
+    reading,
+)
 from fairgate.backends.embedded.segment_index import SegmentIndex
 from fairgate.domain.errors import LogDamaged, LogUnavailable, NoSuchRecord
+
+#: The file that a writer holds locked. Its process id stands there, and further on how far the log is durable.
+LOCK: Final = "lock"
+_PUBLISHED_AT: Final = 32
+_DIGITS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ class Segment:
 class SegmentReader:
     """An event log opened for reading only: the whole records it had when it was opened, durable or about to be.
 
-    Needs no lock and changes nothing on disk, so it may stand beside a writer; to see newer records, open it again.
+    Needs no lock and changes nothing on disk, so it may stand beside a writer; `refresh` shows what came after.
     `torn_bytes` is what followed the last whole record: a write that was going on or that a crash cut short.
     """
 
@@ -89,6 +103,28 @@ class SegmentReader:
     def end(self) -> int:
         """Return the sequence after the last record's."""
         self._check_usable()
+        return self._durable
+
+    def refresh(self) -> int:
+        """See the records that became durable since, at the cost of reading those alone; return `end()`.
+
+        Where its writer says how far it is durable, only that far: what it wrote since it may have to take back.
+        Raises `LogUnavailable`, `LogTooNew` or `LogDamaged`.
+        """
+        self._check_usable()
+        durable = published(self.directory)
+        known = {segment.file.path for segment in self._segments}
+        for path in segment_paths(self.directory):
+            if path not in known:
+                _follow(self._segments[-1], segment_index.NO_END)
+                file = SegmentFile.load(path)
+                check_link(self._segments[-1].index, file)
+                self._segments.append(Segment(file, SegmentIndex.empty(file)))
+        last = self._segments[-1]
+        if durable is not None and last.index.sequence > durable:  # its writer may have taken back what was read of it
+            last = self._segments[-1] = Segment(last.file, SegmentIndex.empty(last.file))
+        self.torn_bytes = _follow(last, segment_index.NO_END if durable is None else durable, torn=True)
+        self._durable = last.index.sequence if durable is None else min(last.index.sequence, durable)
         return self._durable
 
     def close(self) -> None:
@@ -156,6 +192,41 @@ def check_link(before: SegmentIndex | None, file: SegmentFile) -> None:
     if file.header.chain != checksum:
         what = "it was not written after the segment before it, so one of the two is from another log or another time"
         raise LogDamaged(file.path, CHAIN_AT, what, "Restore both from the same backup.")
+
+
+def publish(lock: int, durable: int) -> None:
+    """Say in a log's locked file, given as a descriptor, that all records below a number are durable."""
+    number = b"%020d" % durable
+    os.pwrite(lock, number + number, _PUBLISHED_AT)
+
+
+def published(directory: Path) -> int | None:
+    """What the writer of a log said last; None where it said nothing, or is saying it."""
+    path = directory / LOCK
+    if not path.exists():
+        return None
+    with reading(path) as fd:
+        said = read_at(path, fd, 2 * _DIGITS, _PUBLISHED_AT)
+    number = said[:_DIGITS]
+    # Twice the same, or it is being written.
+    return int(number) if len(number) == _DIGITS and said == number + number else None
+
+
+def _follow(segment: Segment, stop: int, *, torn: bool = False) -> int:
+    """Take the frames below `stop` that were written to a segment since into its index; return the bytes behind them.
+
+    Raises `LogDamaged` at one that isn't whole, unless the last may be `torn`.
+    """
+    file, index = segment.file, segment.index
+    size = file.size()
+    with reading(file.path) as fd:
+        try:
+            for sequence, record in file.frames(fd, Position(index.sequence, index.offset), Position(stop, size)):
+                index.add(len(record), file.checksum(sequence, record))
+        except LogDamaged:
+            if not torn:
+                raise
+    return size - index.offset
 
 
 def _read_last(file: SegmentFile) -> tuple[SegmentIndex, int]:

@@ -9,6 +9,8 @@ from fairgate.backends.embedded.segment_file import FRAME, Header, SegmentFile, 
 from fairgate.backends.embedded.segment_index import SegmentIndex
 
 _MODE = 0o640
+#: What is written to see whether a disk is well again.
+_PROBE_BYTES = 1024 * 1024
 
 
 class SegmentWriter:
@@ -19,6 +21,7 @@ class SegmentWriter:
         self.index = index
         self._fd = fd
         self.limit = limit
+        self._synced = index.offset
 
     @classmethod
     def create(cls, directory: Path, first: int, chain: int, limit: int) -> Self:
@@ -72,7 +75,13 @@ class SegmentWriter:
         if parts:
             _write_all(self._fd, b"".join(parts), begin)
             os.fdatasync(self._fd)
+            self._synced = index.offset
         return done
+
+    def cut(self) -> None:
+        """Cut off what was written since the last sync that worked, durably; the index is wrong from then on."""
+        os.ftruncate(self._fd, self._synced)
+        os.fsync(self._fd)
 
     def close(self) -> None:
         """Close the file."""
@@ -86,6 +95,21 @@ def sync_directory(directory: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def probe_disk(directory: Path) -> None:
+    """Write, sync and remove a file. Raises OSError where the disk won't.
+
+    The file has a draft's name: one that is left is removed when a log is opened there.
+    """
+    path = directory / "probe.tmp"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
+    try:
+        _write_all(fd, bytes(_PROBE_BYTES), 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+        path.unlink()
 
 
 def _write_all(fd: int, data: bytes, offset: int) -> None:

@@ -7,15 +7,15 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
 from fairgate.backends.embedded import segment_index
 from fairgate.backends.embedded.segment_file import FIRST_OFFSET
-from fairgate.backends.embedded.segment_reader import Segment, SegmentReader, load_segments
+from fairgate.backends.embedded.segment_reader import LOCK, Segment, SegmentReader, load_segments, publish
 from fairgate.backends.embedded.segment_verify import Problem, VerifyReport, verify
-from fairgate.backends.embedded.segment_writer import SegmentWriter, sync_directory
+from fairgate.backends.embedded.segment_writer import SegmentWriter, probe_disk, sync_directory
 from fairgate.domain.errors import LogBroken, LogLocked, LogUnavailable, NoSuchRecord, RecordTooLarge
 from fairgate.ports.event_log import MAX_RECORD_BYTES
 
@@ -69,6 +69,7 @@ class SegmentLog(SegmentReader):
                 else:
                     writer = SegmentWriter.create(directory, 0, 0, segment_bytes)
                     segments = [Segment(writer.file, writer.index)]
+                publish(lock, writer.index.sequence)
                 undo.pop_all()
         except OSError as error:
             remedy = "Check the path, this user's permissions, and that the disk has room and is well."
@@ -114,6 +115,11 @@ class SegmentLog(SegmentReader):
             self._check_usable()
             return self._base + len(self._pending)
 
+    def refresh(self) -> int:
+        """Return the first sequence that isn't durable: who writes a log knows all of it."""
+        self._check_usable()
+        return self._durable
+
     def close(self) -> None:
         """Commit what is pending and release the lock. Closing twice is harmless."""
         with self._committing:
@@ -129,6 +135,30 @@ class SegmentLog(SegmentReader):
                 self._writer.close()
                 os.close(self._lock)
 
+    def reopen(self) -> Self:
+        """Close this log, after a failed write or not, and open it again if the disk is well.
+
+        After a failed sync the kernel may show what never reached the disk. So all that was written since the last sync
+        that worked is cut off: no commit has covered it. Raises as `open` does; it may be called again then.
+        """
+        try:
+            with self._committing:
+                if not (self._closed or self._failure):
+                    self._flush()
+        except LogBroken:
+            pass  # as it may have been before: what follows mends that
+        try:
+            with self._committing:
+                if self._failure and not self._closed:
+                    probe_disk(self.directory)
+                    self._writer.cut()
+        except OSError as error:
+            remedy = "Make room or mend the disk."
+            raise LogUnavailable(self.directory, str(error), remedy) from error
+        with suppress(LogBroken):  # that is known
+            self.close()
+        return type(self).open(self.directory, self._writer.limit)
+
     def _flush(self) -> None:
         try:
             with self._appending:
@@ -140,6 +170,7 @@ class SegmentLog(SegmentReader):
                 done = self._writer.write(self._flushing, done)
             with self._appending:
                 self._durable, self._flushing = self._base, []
+            publish(self._lock, self._durable)
         except BaseException as error:
             # Also for an interrupt: what it left on disk is as unknown as after a failed write.
             self._failure = error
@@ -193,13 +224,13 @@ def _make_directory(directory: Path) -> None:
 
 def _lock(directory: Path) -> int:
     """Lock a directory and return the lock's descriptor. Closing that releases it, and so does the process's end."""
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    fd = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     except BlockingIOError as error:
-        pid = os.pread(fd, 20, 0).decode().strip() or "unknown"
+        pid = os.pread(fd, 20, 0).decode().partition("\n")[0] or "unknown"
         os.close(fd)
         remedy = "Stop that process, or open the log for reading only."
         raise LogLocked(directory, f"process {pid} is writing to it", remedy) from error

@@ -73,8 +73,20 @@ class FolderSnapshots:
                     return snapshot
         return None
 
+    def stamps(self) -> list[tuple[int, str]]:
+        """The sequence and stamp of each snapshot, the newest first; one whose manifest is damaged has none."""
+        return [(int(folder.name), _stamp(folder)) for folder in self._newest_first()]
+
     def _newest_first(self) -> list[Path]:
         return sorted((each for each in self._directory.iterdir() if each.name.isdigit()), reverse=True)
+
+
+def _stamp(folder: Path) -> str:
+    try:
+        _, _, text = (folder / _MANIFEST).read_bytes().partition(b"\n")
+        return msgspec.json.decode(text, type=_Manifest).stamp
+    except (OSError, ValueError):  # as in `_load`
+        return ""
 
 
 def _load(folder: Path, stamp: str) -> Snapshot | None:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from fairgate.domain.errors import NothingToCompare, NotRecorded
@@ -42,16 +44,18 @@ def files(inputs: Sequence[Path], replay: Replay) -> Iterator[Iterable[Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What there is of the past: a recording, inputs, or both.
+    """What there is of the past: a recording, the folder of one or at hand already, inputs, or both.
 
     `read` opens the inputs for a replay, which is keyed with `secret` and recorded below `scratch`, an empty folder.
+    With `since` only what was received from then on is compared; a replay still counts all that came before.
     """
 
-    recording: Path | None
+    recording: Path | Recorded | None
     inputs: Sequence[Path]
     scratch: Path
     secret: int
     read: Callable[[Sequence[Path], Replay], AbstractContextManager[Iterable[Sequence[Taken]]]] = files
+    since: datetime | None = None
 
 
 def prepare(old: CheckedPack, new: CheckedPack, material: Material, told: Told) -> Prepared:
@@ -61,7 +65,7 @@ def prepare(old: CheckedPack, new: CheckedPack, material: Material, told: Told) 
     recorded and there are no inputs to replay.
     """
     inputs, replays = material.inputs, 0
-    recorded = open_recording(material.recording) if material.recording is not None else None
+    recorded = _recorded(material)
     if recorded is None and not inputs:
         raise NothingToCompare
     if recorded is None or (inputs and _falls_short(_history(old, recorded, (old, new)))):
@@ -118,6 +122,22 @@ def _refuse_lacking(history: History) -> None:
         raise NotRecorded(history.checked.pack.name, missing)
 
 
+def _recorded(material: Material) -> Recorded | None:
+    given = material.recording
+    recorded = open_recording(given) if isinstance(given, Path) else given
+    return None if recorded is None else _since(recorded, material.since)
+
+
+def _since(recorded: Recorded, since: datetime | None) -> Recorded:
+    """What was received from a time on."""
+    if since is None:
+        return recorded
+    frames = {name: frame.filter(pl.col("_received") >= since) for name, frame in recorded.frames.items()}
+    counts = pl.collect_all([frame.select(pl.len()) for frame in frames.values()])
+    events = {name: int(count.item()) for name, count in zip(frames, counts, strict=True)}
+    return Recorded(msgspec.structs.replace(recorded.about, events=events), frames)
+
+
 def _replayed(checked: CheckedPack, material: Material, which: str, told: Told) -> Recorded:
     told(f"Replaying the inputs with the {which} pack, {checked.pack.name} {checked.pack.version}")
     replay, folder = Replay(checked, material.secret), material.scratch / which
@@ -125,7 +145,7 @@ def _replayed(checked: CheckedPack, material: Material, which: str, told: Told) 
     with material.read(material.inputs, replay) as batches:
         replay.run(batches, recording=recording)
     recording.finish(material.inputs)
-    return open_recording(folder)
+    return _since(open_recording(folder), material.since)
 
 
 def _matched(before: History, again: Recorded) -> tuple[pl.DataFrame, int]:

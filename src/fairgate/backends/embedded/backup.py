@@ -1,0 +1,284 @@
+"""A copy of a data folder that is whole and consistent while its service runs, and the way back.
+
+A backup is a folder with `fairgate.toml`, `pack/` and `data/`, laid out as a service is, and `backup.json`, which is
+written last and names every file with its size and SHA-256. Without it a folder is no backup.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final
+
+import msgspec
+
+from fairgate.backends.embedded import lake_manifest
+from fairgate.backends.embedded.segment_reader import load_segments
+from fairgate.backends.embedded.segment_writer import sync_directory
+from fairgate.domain.errors import BackupUnusable, CopyFailed
+
+MANIFEST: Final = "backup.json"
+FORMAT: Final = 1
+SETTINGS: Final = "fairgate.toml"
+PACK: Final = "pack"
+DATA: Final = "data"
+
+_CHUNK = 1 << 20
+_PARTIAL = ".partial"
+#: A start without a snapshot takes longer, that is all.
+_ATTEMPTS = 5
+_LOG, _SNAPSHOTS, _PREPARED, _LAKE = "log", "snapshots", "prepared", "lake"
+_API_KEYS, _SUBJECT_KEYS, _AUDIT = "keys.db", "subjects.keys", "desk/audit.jsonl"
+_SECRET = "secret"  # noqa: S105 - a file's name
+_ANOTHER = "Take another backup; the service it came from still has everything."
+
+
+class CopiedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of a backup."""
+
+    bytes: int
+    sha256: str
+
+
+class Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `backup.json` says. The log in it has the records below `end`; `made` is microseconds since 1970 UTC."""
+
+    format: int
+    fairgate: str
+    records_format: int
+    made: int
+    end: int
+    has_secret: bool
+    files: dict[str, CopiedFile]
+
+    @property
+    def bytes(self) -> int:
+        """How large it is."""
+        return sum(each.bytes for each in self.files.values())
+
+
+class _Copy:
+    """A folder being filled, with what is in it so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, CopiedFile] = {}
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of this content."""
+        with self._writing(name) as file:
+            file.write(content)
+        self.files[name] = CopiedFile(len(content), hashlib.sha256(content).hexdigest())
+
+    def file(self, source: Path, name: str, size: int | None = None) -> None:
+        """Copy a file, or its first `size` bytes. Raises FileNotFoundError where it is gone."""
+        with source.open("rb") as reading, self._writing(name) as writing:
+            hashed, done = hashlib.sha256(), 0
+            while chunk := reading.read(_CHUNK if size is None else min(_CHUNK, size - done)):
+                hashed.update(chunk)
+                writing.write(chunk)
+                done += len(chunk)
+        if size is not None and done < size:
+            raise BackupUnusable(source, f"it ends at byte {done}, before {size}", "Run `fairgate log verify`.")
+        self.files[name] = CopiedFile(done, hashed.hexdigest())
+
+    def tree(self, source: Path, name: str) -> None:
+        """Copy a folder."""
+        for path in sorted(source.rglob("*")):
+            if path.is_file():
+                self.file(path, f"{name}/{path.relative_to(source).as_posix()}")
+
+    def drop(self, name: str) -> None:
+        """Take a folder out again."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        self.files = {each: kept for each, kept in self.files.items() if not each.startswith(f"{name}/")}
+
+    def database(self, source: Path, name: str) -> None:
+        """Copy a SQLite file as of one moment, whoever is writing to it."""
+        target = self.folder / name
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
+            closing(sqlite3.connect(target)) as writing,
+        ):
+            reading.backup(writing)
+            writing.execute("pragma journal_mode = delete")  # one file, with nothing beside it
+        content = target.read_bytes()
+        self.files[name] = CopiedFile(len(content), hashlib.sha256(content).hexdigest())
+
+    def sync(self) -> None:
+        """Make the names durable, too."""
+        folders = {parent for name in self.files for parent in PurePosixPath(name).parents}
+        for folder in sorted(folders, reverse=True):
+            sync_directory(self.folder / folder)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[BinaryIO]:
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(target, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def back_up(data: Path, destination: Path, about: Backup, texts: Mapping[str, str], *, with_secret: bool) -> Backup:
+    """Copy a data folder, whoever is writing to it, and files of these texts beside it; returns what is in the copy.
+
+    `about` says what its files don't; `destination` must be new or empty. The log in the copy is whole and durable, and
+    nothing else in it is newer than the log, but the keys: who was erased before this began can't be read in it.
+    Raises `CopyFailed`, and what opening the log raises.
+    """
+    with _telling(destination):
+        _make_empty(destination)
+        copy = _Copy(destination)
+        for name, text in texts.items():
+            copy.write(name, text.encode())
+        # Before the log: neither may know of records that the log has not.
+        _lake(copy, data / _LAKE)
+        _snapshot(copy, data / _SNAPSHOTS)
+        end = _log(copy, data / _LOG)
+        if (data / _API_KEYS).exists():
+            copy.database(data / _API_KEYS, f"{DATA}/{_API_KEYS}")
+        if (data / _AUDIT).exists():
+            copy.file(data / _AUDIT, f"{DATA}/{_AUDIT}")
+        if with_secret:
+            copy.file(data / _SECRET, f"{DATA}/{_SECRET}")
+        if (data / _SUBJECT_KEYS).exists():  # after the log: whatever is sealed in that has its key here
+            copy.file(data / _SUBJECT_KEYS, f"{DATA}/{_SUBJECT_KEYS}")
+        copy.sync()
+        made = msgspec.structs.replace(about, end=end, has_secret=with_secret, files=copy.files)
+        _Copy(destination).write(MANIFEST, msgspec.json.format(msgspec.json.encode(made), indent=1))
+        sync_directory(destination)
+    return made
+
+
+def left_out(data: Path) -> list[str]:
+    """What is in a data folder and in no backup of it; the secret, which may be, is not named."""
+    known = {
+        _LAKE,
+        _SNAPSHOTS,
+        _PREPARED,
+        _LOG,
+        _API_KEYS,
+        f"{_API_KEYS}-wal",
+        f"{_API_KEYS}-shm",
+        _SUBJECT_KEYS,
+        _SECRET,
+    }
+    found = [each for each in data.iterdir() if each.name not in known]
+    desk = (data / _AUDIT).parent
+    inside = list(desk.iterdir()) if desk in found else []
+    return sorted(str(each.relative_to(data)) for each in (*found, *inside) if each not in {desk, data / _AUDIT})
+
+
+def check_backup(folder: Path) -> Backup:
+    """What is in a backup, once every file in it is found to be as it was written. Raises `BackupUnusable`."""
+    path = folder / MANIFEST
+    try:
+        backup = msgspec.json.decode(path.read_bytes(), type=Backup)
+        if backup.format != FORMAT:
+            what = f"its format is {backup.format}, this Fairgate reads {FORMAT}"
+            raise BackupUnusable(path, what, "Use the Fairgate that made it, or a newer one.")
+        for name, kept in backup.files.items():
+            _check_name(path, name)
+            with (folder / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != kept.sha256:
+                    raise BackupUnusable(folder / name, "it is not as it was written", _ANOTHER)
+    except FileNotFoundError as error:
+        what = "the backup was not finished" if error.filename == str(path) else "the backup has lost it"
+        raise BackupUnusable(Path(error.filename), f"there is no such file: {what}", _ANOTHER) from error
+    except OSError as error:
+        raise BackupUnusable(folder, error.strerror or str(error), "Check the path and its permissions.") from error
+    except msgspec.DecodeError as error:
+        raise BackupUnusable(path, f"it can't be understood: {error}", _ANOTHER) from error
+    return backup
+
+
+def restore(folder: Path, backup: Backup, destination: Path) -> None:
+    """Copy a backup that has been checked to a folder, which must be new or empty: all of it appears there or nothing.
+
+    Raises `CopyFailed`, and `BackupUnusable` where a file has changed since it was checked.
+    """
+    with _telling(destination):
+        _make_empty(destination)
+        copy = _Copy(destination.with_name(destination.name + _PARTIAL))
+        _make_empty(copy.folder)
+        for name in backup.files:
+            copy.file(folder / name, name)
+        if copy.files != backup.files:
+            raise BackupUnusable(folder, "it has changed while it was read", _ANOTHER)
+        copy.sync()
+        copy.folder.rename(destination)
+        sync_directory(destination.absolute().parent)
+
+
+def _lake(copy: _Copy, source: Path) -> None:
+    """The lake: its manifest, and the files that this names. None is deleted while it is being read."""
+    if not (source / lake_manifest.MANIFEST).exists():
+        return
+    with lake_manifest.locked(source / lake_manifest.READERS, fcntl.LOCK_SH):
+        manifest = lake_manifest.read(source)
+        for part in manifest.parts:
+            path = part.path(source)
+            copy.file(path, f"{DATA}/{_LAKE}/{path.relative_to(source).as_posix()}")
+        copy.write(f"{DATA}/{_LAKE}/{lake_manifest.MANIFEST}", msgspec.json.encode(manifest))
+
+
+def _snapshot(copy: _Copy, source: Path) -> None:
+    """The newest snapshot. Where its folder goes while it is read, a newer one has been made."""
+    for _ in range(_ATTEMPTS):
+        whole = sorted(each for each in source.iterdir() if each.name.isdigit()) if source.is_dir() else []
+        if not whole:
+            return
+        name = f"{DATA}/{_SNAPSHOTS}/{whole[-1].name}"
+        try:
+            copy.tree(whole[-1], name)
+        except FileNotFoundError:
+            copy.drop(name)
+        else:
+            return
+
+
+def _log(copy: _Copy, source: Path) -> int:
+    """Every whole record there is now, made durable; returns the sequence after the last."""
+    segments, _ = load_segments(source, save_indexes=False)
+    for segment in segments:
+        path, size = segment.file.path, segment.index.offset
+        with path.open("rb") as file:
+            os.fdatasync(file.fileno())
+        copy.file(path, f"{DATA}/{_LOG}/{path.name}", size)
+    return segments[-1].index.sequence if segments else 0
+
+
+def _make_empty(folder: Path) -> None:
+    """Make a folder, where it is missing. Raises `CopyFailed` where anything is in it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        finished = (folder / MANIFEST).exists() or folder.suffix != _PARTIAL
+        what = "it is not empty" if finished else "it is left from a restore that was cut short"
+        raise CopyFailed(folder, what, "Name a new folder." if finished else "Remove it.")
+
+
+def _check_name(manifest: Path, name: str) -> None:
+    """Raise `BackupUnusable` for a name that leads out of the backup."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or path.parts[:1] == (MANIFEST,):
+        raise BackupUnusable(manifest, f"it names {name!r}, which can't be in a backup", "Don't use it.")
+
+
+@contextmanager
+def _telling(folder: Path) -> Iterator[None]:
+    """Tell of the disk's errors as one of Fairgate's own."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        named = error.filename if isinstance(error, OSError) else None
+        what = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        where = Path(named) if isinstance(named, str) else folder
+        raise CopyFailed(where, what, "Check the path, its permissions and its room.") from error

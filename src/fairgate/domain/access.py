@@ -1,0 +1,59 @@
+"""Who may ask for what: the API keys of the services and people that use Fairgate, and their scopes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What an API key allows. Each stands alone: none includes another."""
+
+    INGEST = "ingest"
+    DECIDE = "decide"
+    READ = "read"
+    REVIEW = "review"
+    ENFORCE = "enforce"
+    ADMIN = "admin"
+    PERSONAL = "personal"
+    SQL = "sql"
+
+    @property
+    def about(self) -> str:
+        """What a key with it may do, in words."""
+        return _ABOUT[self]
+
+
+_ABOUT = {
+    Scope.INGEST: "send events and labels",
+    Scope.DECIDE: "ask for decisions",
+    Scope.READ: "read decisions, entities, lists and metrics, personal values hidden",
+    Scope.REVIEW: "work on cases and give labels",
+    Scope.ENFORCE: "change lists and switches, and act on accounts",
+    Scope.ADMIN: "change how Fairgate runs: packs, settings, erasure",
+    Scope.PERSONAL: "see personal values where other scopes show hidden ones",
+    Scope.SQL: "run queries over log and lake",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is stored. Its secret is not: `secret_hash` is the SHA-256 of it.
+
+    Times are microseconds since 1970 UTC. `rotated_from` is the id of the key that this one follows. A key that has
+    been revoked stays, so that its id is never given again and its past use can be read.
+    """
+
+    id: str
+    name: str
+    scopes: frozenset[Scope]
+    secret_hash: bytes
+    created: int
+    expires: int | None = None
+    rotated_from: str | None = None
+    revoked: int | None = None
+    last_used: int | None = None
+
+    def state(self, now: int) -> str:
+        """`active`, `expired` or `revoked`; only an active key opens anything."""
+        if self.revoked is not None:
+            return "revoked"
+        return "expired" if self.expires is not None and self.expires <= now else "active"

@@ -1,0 +1,121 @@
+"""What the desk takes and gives, as its OpenAPI shows it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fairgate.entrypoints.desk.jobs import Job
+from fairgate.entrypoints.desk.tasks import Format
+from fairgate.pipeline.backtest import Report
+
+_MOST_QUERY = 100_000
+
+QueryText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=_MOST_QUERY,
+        description="One SELECT over the lake's views.",
+        examples=["select action, count(*) as events from decisions group by action order by events desc"],
+    ),
+]
+#: A pack: the name of a folder, or its files' texts.
+PackAsked = Annotated[
+    str | dict[str, str],
+    Field(
+        description="The name of a pack, of the folder `desk.packs` or one that ships; or its files, name to text.",
+        examples=["ai_api"],
+    ),
+]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SqlAsked(_Asked):
+    """A query."""
+
+    query: QueryText
+    limit: Annotated[
+        int | None,
+        Field(ge=1, description="Rows at most; never more than the setting `desk.sql_rows`.", examples=[100]),
+    ] = None
+    format: Annotated[Format, Field(description="What the rows come as.")] = "json"
+
+
+class BacktestAsked(_Asked):
+    """Two packs to be compared on what the log holds."""
+
+    new: PackAsked
+    old: Annotated[PackAsked | None, Field(description="The pack to compare with; the live one without.")] = None
+    rule: Annotated[str | None, Field(description="Report this rule alone.", examples=["throwaway_burst"])] = None
+    days: Annotated[float | None, Field(gt=0, description="Only the last so many days.", examples=[30])] = None
+
+
+class ExportAsked(_Asked):
+    """A query whose rows are to be written to a file."""
+
+    query: QueryText
+    format: Annotated[Format, Field(description="What the file is.")] = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of an answer: its name, and its type in SQL."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SqlAnswer:
+    """A query's rows. `truncated` says that there are more; `seconds` is how long the query ran.
+
+    `left_out` of the latest records are not known to it, because the lake is far behind.
+    """
+
+    columns: list[Column]
+    rows: list[list[Any]]
+    truncated: bool
+    left_out: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobAnswer:
+    """A job, and the report of a backtest that is done."""
+
+    job: Job
+    result: Report | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobList:
+    """All jobs of late, the newest first."""
+
+    jobs: list[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something was not done: a stable code, the reason in words, and the field concerned."""
+
+    code: str
+    reason: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemAnswer:
+    """The body of an answer that is an error."""
+
+    error: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`ok`, or what is wrong in words."""
+
+    status: str

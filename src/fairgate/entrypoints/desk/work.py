@@ -1,0 +1,82 @@
+"""What a worker process does with its tasks."""
+
+import os
+import resource
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from fairgate.backends.embedded.clock import SystemClock
+from fairgate.domain.errors import FairgateError, LakeError, LogError, QueryError, QueryTooBig, QueryTooLong
+from fairgate.entrypoints.desk.backtests import run_backtest
+from fairgate.entrypoints.desk.compacting import Compacting
+from fairgate.entrypoints.desk.queries import Queries
+from fairgate.entrypoints.desk.tasks import Backtest, Compact, Done, Export, Query, Refused, Task
+from fairgate.entrypoints.desk.workers import scratch_of
+from fairgate.settings import Settings
+
+_MEGABYTE = 1 << 20
+#: What a process needs beside a query: the interpreter, libraries, and the answer's rows in their several forms.
+_OWN_MEGABYTES = 1_024
+
+
+class Work:
+    """Does tasks; what they need is opened with the first that needs it, and stays open."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._stack = ExitStack()
+        self._compacting: Compacting | None = None
+        self._queries: Queries | None = None
+        scratch = scratch_of(settings) / str(os.getpid())
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.tempdir = str(scratch)
+
+    def do(self, task: Task, told: Callable[[str], None]) -> tuple[Done, bytes]:
+        """Do one; its result. Raises `FairgateError` or `MemoryError`."""
+        match task:
+            case Compact():
+                return self._compact(task), b""
+            case Backtest():
+                run_backtest(task, self._settings, self._clock.now(), told)
+                return Done(), b""
+            case Query():
+                return self._opened().answer(task)
+            case Export():
+                return self._opened().export(task), b""
+
+    def _compact(self, task: Compact) -> Done:
+        if self._compacting is None:
+            self._compacting = Compacting(self._settings, self._stack)
+        return self._compacting.round(task, self._clock.now())
+
+    def _opened(self) -> Queries:
+        if self._queries is None:
+            bound_memory(self._settings.desk.sql_megabytes + _OWN_MEGABYTES)
+            self._queries = Queries(self._settings, self._stack)
+        return self._queries
+
+
+def bound_memory(megabytes: int) -> None:
+    """Let this process take no more memory than so much.
+
+    DuckDB's own limit does not count all: one text made by `repeat` takes several times its size beyond that.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (megabytes * _MEGABYTE, megabytes * _MEGABYTE))
+
+
+def refused_of(error: FairgateError | MemoryError) -> Refused:
+    """Why a task was not done, in words for who asked."""
+    match error:
+        case MemoryError() | QueryTooBig():
+            words = error.what if isinstance(error, QueryTooBig) else "it needs more memory than it may use"
+            return Refused(422, "too_big", words)
+        case QueryTooLong():
+            return Refused(422, "too_slow", error.what)
+        case QueryError():
+            return Refused(422, "bad_query", error.what)
+        case LogError() | LakeError():
+            return Refused(503, "unavailable", str(error))
+        case _:
+            return Refused(422, "not_done", str(error))

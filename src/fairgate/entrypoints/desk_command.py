@@ -1,0 +1,133 @@
+"""`fairgate desk`: the process beside the door for all that is slow. `fairgate serve` starts it by itself."""
+
+import contextlib
+import logging
+import math
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from fairgate.backends.embedded.clock import SystemClock
+from fairgate.domain.errors import BadSettings, FairgateError
+from fairgate.entrypoints.access import Access, kept_fresh, require_keys
+from fairgate.entrypoints.desk.app import app_of
+from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
+from fairgate.entrypoints.desk.meters import Meters
+from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.upkeep import Upkeep
+from fairgate.entrypoints.desk.workers import Workers, scratch_of
+from fairgate.monitor.logs import configure
+from fairgate.settings import Settings
+from fairgate.wiring import open_keys
+
+#: The door comes first. Where the disk's scheduler knows priorities it takes them from this, too.
+_NICER = 10
+#: Seconds that a desk gets to stop when the door is gone.
+_STOP_SECONDS = 8.0
+_BACKLOG = 128
+#: Connections at a time, so that they leave files to open for everything else.
+_CONNECTIONS = 800
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop; 0, or 1 where something that must go on has ended."""
+    configure(settings.telemetry.log_level, json=settings.telemetry.log_json)
+    os.nice(_NICER)
+    clock, desk = SystemClock(), settings.data / "desk"
+    with contextlib.ExitStack() as stack:
+        keys = stack.enter_context(open_keys(settings))
+        require_keys(settings.desk.host, keys, clock.now())
+        access = Access(keys, clock, settings.desk.host)
+        stack.enter_context(kept_fresh(access))
+        listener = stack.enter_context(_listening(settings))
+        shutil.rmtree(scratch_of(settings), ignore_errors=True)  # left by workers that were killed
+        audit = Audit(desk / "audit.jsonl", clock)
+        stack.callback(audit.close)
+        meters = Meters()
+        jobs = Jobs(settings, clock, desk / "jobs", meters)
+        office = Office(settings, access, audit, Workers(settings), jobs, Upkeep(settings, meters), meters)
+        return _serve(office, listener)
+
+
+def _serve(office: Office, listener: socket.socket) -> int:
+    failed = False
+
+    def fail() -> None:
+        nonlocal failed
+        failed = True
+        server.should_exit = True
+
+    server = _server(office, fail)
+    _stop_on_signals(server)
+    host, port = listener.getsockname()[:2]
+    _log.info("the desk listens", extra={"host": host, "port": port})
+    server.run(sockets=[listener])
+    return int(failed or not server.started)
+
+
+def _server(office: Office, fail: Callable[[], None]) -> uvicorn.Server:
+    settings = office.settings
+    config = uvicorn.Config(
+        app_of(office, fail),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        proxy_headers=False,
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=math.ceil(_STOP_SECONDS / 2),
+        ssl_certfile=settings.door.tls_cert,
+        ssl_keyfile=settings.door.tls_key,
+    )
+    return uvicorn.Server(config)
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    """Let a stop by signal end with a return. The server raises the signal again after it, which would kill."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _listening(settings: Settings) -> socket.socket:
+    desk = settings.desk
+    try:
+        return socket.create_server(
+            (desk.host, desk.port), family=socket.AF_INET6 if ":" in desk.host else socket.AF_INET, backlog=_BACKLOG
+        )
+    except OSError as error:
+        what = f"{desk.host}, port {desk.port} can't be listened at: {error.strerror or error}"
+        raise BadSettings(f"{what}. Set desk.port to another, or desk.enabled to false.") from error
+
+
+def supervised() -> int:
+    """Run as the child of a door: its settings come from the input, and so does its end."""
+    lines = lines_of(sys.stdin.fileno())
+    settings = settings_of_line(next(lines))
+    on_end(lines, lambda: stop_then_kill(_STOP_SECONDS))
+    try:
+        return run(settings)
+    except FairgateError:
+        _log.exception("the desk can't run")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(supervised())

@@ -1,0 +1,1 @@
+"""What is looked at by `fairgate doctor`: each check is a function that gives one finding."""

@@ -1,0 +1,1 @@
+"""The door: decisions over HTTP, as raw ASGI."""

@@ -1,0 +1,231 @@
+"""What `fairgate.toml` may say. Each key's `Meta` is its documentation, from which the reference page is generated."""
+
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, inspect
+
+from fairgate.domain.action import ACTIONS, Action
+from fairgate.domain.errors import BadSettings
+from fairgate.domain.pack import Place
+from fairgate.language.pack_tables import ActionWord
+from fairgate.language.places import KEY, Spot, positions
+from fairgate.language.places import Path as TomlPath
+from fairgate.language.problems import Problems, in_order, one_of, render
+from fairgate.language.shapes import misfits
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+#: The entry of a table by name that stands for all that are not named in it.
+DEFAULT = "default"
+
+
+class DoorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The process that takes events and decides."""
+
+    host: Annotated[str, Meta(description="Address to listen at; beyond loopback only with API keys.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="Port to listen at; 0 takes a free one.")] = 8080
+    tls_cert: Annotated[Path | None, Meta(description="PEM file of the certificate chain; with `tls_key`.")] = None
+    tls_key: Annotated[Path | None, Meta(description="PEM file of the private key; with `tls_cert`.")] = None
+    queue_events: Annotated[
+        int, Meta(ge=1, description="Events that may wait to become durable; more are answered with 429.")
+    ] = 20_000
+    queue_megabytes: Annotated[int, Meta(ge=17, description="Megabytes of bodies that may be read at a time.")] = 256
+    connections: Annotated[int, Meta(ge=1, description="Connections that may be open at a time.")] = 4_096
+    body_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds within which a request must have arrived; else 408.")
+    ] = 10.0
+    stop_seconds: Annotated[float, Meta(gt=0, description="Seconds that requests get to end at a graceful stop.")] = (
+        10.0
+    )
+    snapshot_events: Annotated[
+        int, Meta(ge=1, description="A snapshot is made after so many events, and at a graceful stop.")
+    ] = 1_000_000
+    expected_keys: Annotated[
+        int, Meta(ge=1, description="Keys that memory is set aside for at the start; it grows by itself, with a pause.")
+    ] = 100_000
+
+    def __post_init__(self) -> None:
+        """Check what a type can't say; raises ValueError."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("`tls_cert` and `tls_key` go together, and one of them is missing")
+
+
+class CallSite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A place in another team's service that asks for decisions, named in the header `Fairgate-Call-Site`."""
+
+    fail: Annotated[
+        ActionWord, Meta(description="The action that is answered where no decision could be made durable in time.")
+    ] = "allow"
+    deadline_ms: Annotated[
+        int, Meta(ge=1, le=60_000, description="Milliseconds after which `fail` is answered, unless the request says.")
+    ] = 1_000
+
+    @property
+    def action(self) -> Action:
+        """`fail` as an action."""
+        return ACTIONS[self.fail]
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The event log."""
+
+    segment_megabytes: Annotated[int, Meta(ge=1, le=1_024, description="Megabytes of one segment.")] = 256
+
+
+class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The process beside the door: compaction, SQL, backtests, exports."""
+
+    enabled: Annotated[bool, Meta(description="Whether `fairgate serve` starts and watches a desk.")] = True
+    host: Annotated[str, Meta(description="Address to listen at; beyond loopback only with API keys.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="Port to listen at; 0 takes a free one.")] = 8081
+    compact_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds between two looks at the log for events to put in the lake.")
+    ] = 5.0
+    sql_seconds: Annotated[float, Meta(gt=0, description="Seconds after which a query is ended.")] = 30.0
+    sql_megabytes: Annotated[int, Meta(ge=64, description="Megabytes that a query may use.")] = 2_048
+    sql_rows: Annotated[int, Meta(ge=1, description="Rows that a query's answer may have; the rest is cut off.")] = (
+        10_000
+    )
+    sql_at_once: Annotated[
+        int, Meta(ge=1, le=64, description="Queries that run at a time, each in a process of its own.")
+    ] = 2
+    sql_waiting: Annotated[int, Meta(ge=0, description="Queries that may wait for their turn; more get 429.")] = 8
+    packs: Annotated[
+        Path | None, Meta(description="Folder of packs that a backtest may name, beside those that ship.")
+    ] = None
+    jobs_waiting: Annotated[int, Meta(ge=0, description="Jobs that may wait for their turn; more get 429.")] = 10
+    job_seconds: Annotated[float, Meta(gt=0, description="Seconds after which a job is ended.")] = 3_600.0
+    job_days: Annotated[float, Meta(gt=0, description="Days after which an ended job and its files are removed.")] = 7.0
+    export_megabytes: Annotated[int, Meta(ge=1, description="Megabytes that an export's file may have.")] = 4_096
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long the lake keeps the events of a type. Without a limit they stay."""
+
+    days: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="Days by receipt.")] = None
+    megabytes: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Megabytes of the type's files; the oldest go.")
+    ] = None
+
+
+class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What operators are told."""
+
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")
+    ] = "info"
+    log_json: Annotated[bool, Meta(description="JSON lines instead of plain text.")] = False
+    otlp_endpoint: Annotated[
+        str | None, Meta(description="Where traces are sent, by OTLP over HTTP; none without.")
+    ] = None
+    otlp_share: Annotated[
+        float, Meta(ge=0, le=1, description="Part of the requests that are traced, beside those whose caller traces.")
+    ] = 0.01
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file. Paths in it are relative to its folder; without a file, to where Fairgate is started."""
+
+    pack: Annotated[
+        str, Meta(description="The pack that is live: a folder, or the name of one that ships with Fairgate.")
+    ] = "ai_api"
+    data: Annotated[Path, Meta(description="Where log, keys, snapshots and lake are kept.")] = Path("fairgate-data")
+    door: Annotated[DoorSettings, Meta(description="The process that takes events and decides.")] = DoorSettings()
+    call_site: Annotated[
+        dict[str, CallSite],
+        Meta(description="Places that ask for decisions. `default` is for requests that name none."),
+    ] = {}
+    log: Annotated[LogSettings, Meta(description="The event log.")] = LogSettings()
+    desk: Annotated[DeskSettings, Meta(description="The process for all that is slow.")] = DeskSettings()
+    retention: Annotated[
+        dict[str, Retention], Meta(description="By event type; `default` is for the types that are not named.")
+    ] = {}
+    telemetry: Annotated[TelemetrySettings, Meta(description="Logs and traces.")] = TelemetrySettings()
+
+    def site(self, name: str) -> CallSite | None:
+        """The call site of a name; `default` is always there."""
+        return self.call_site.get(name) or (CallSite() if name == DEFAULT else None)
+
+
+def read_settings(path: Path | None) -> Settings:
+    """The settings of a file; the defaults without one. Raises `BadSettings` with every fault, its line and key."""
+    if path is None:
+        return Settings()
+    try:
+        settings = _at(path.parent, _parsed(str(path), path.read_text("utf-8")))
+    except OSError as error:
+        raise BadSettings(f"{path} can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"{path} can't be read: it is not UTF-8 at byte {error.start}.") from error
+    pack = path.parent / settings.pack
+    return msgspec.structs.replace(settings, pack=str(pack)) if pack.is_dir() else settings
+
+
+def convert(values: Mapping[str, object]) -> Settings:
+    """Settings from the values of a file. Raises `msgspec.ValidationError` naming the key."""
+    return msgspec.convert(values, Settings, dec_hook=_setting)
+
+
+def check_retention(settings: Settings, event_types: Collection[str]) -> None:
+    """Raise `BadSettings` where `retention` names a type that the pack, which has `event_types`, does not have."""
+    for name in settings.retention:
+        if name != DEFAULT and name not in event_types:
+            hint = one_of(name, {DEFAULT, *event_types})
+            raise BadSettings(f'[retention."{name}"]: the pack has no such event type ({hint}).')
+
+
+def _parsed(file: str, text: str) -> Settings:
+    """The settings of a text, its paths as they are written there. Raises `BadSettings`."""
+    try:
+        values, spots = tomllib.loads(text), positions(text)
+    except (ValueError, RecursionError) as error:  # a number with more digits than Python reads is a plain ValueError
+        raise BadSettings(f"{file}: this is not TOML: {error}.") from error
+    problems = Problems()
+    for misfit in misfits(values, inspect.type_info(Settings)):
+        spot, key = _spot(spots, misfit.path), ".".join(str(name) for name in misfit.path if name != KEY)
+        what = f"{key}: {misfit.what}"
+        problems.add(Place(file, spot.line, spot.column), what, width=spot.width, hint=misfit.hint)
+    if not problems.found:
+        try:
+            return convert(values)
+        except msgspec.ValidationError as error:  # what a table says of its keys together
+            what, _, where = str(error).partition(" - at `$.")
+            spot = _spot(spots, tuple(where.rstrip("`").split(".")))
+            problems.add(Place(file, spot.line, spot.column), f"{where.rstrip('`')}: {what}", width=spot.width)
+    raise BadSettings("\n\n".join(render(each, {file: text}) for each in in_order(problems.found)))
+
+
+def _spot(spots: Mapping[TomlPath, Spot], path: TomlPath) -> Spot:
+    """Where a path, or the nearest table around it, stands."""
+    while path and path not in spots:
+        path = path[:-1]
+    return spots.get(path, Spot(1, 1))
+
+
+def _at(folder: Path, table: T) -> T:
+    """A table of a file in this folder, its relative paths turned into those from here."""
+    values = {name: getattr(table, name) for name in table.__struct_fields__}
+    paths = {name: folder / value for name, value in values.items() if isinstance(value, Path)}
+    tables = {name: _at(folder, value) for name, value in values.items() if isinstance(value, msgspec.Struct)}
+    return msgspec.structs.replace(table, **paths, **tables)
+
+
+def settings_of(path: Path | None, given: Mapping[str, object]) -> Settings:
+    """The settings of a file, overridden by those given, such as on the command line; `door.port` is a table's key."""
+    settings = read_settings(path)
+    top = {name: value for name, value in given.items() if "." not in name}
+    for name in {name.partition(".")[0] for name in given if "." in name}:
+        keys = {key.partition(".")[2]: value for key, value in given.items() if key.startswith(f"{name}.")}
+        top[name] = msgspec.structs.replace(getattr(settings, name), **keys)
+    return msgspec.structs.replace(settings, **top)
+
+
+def _setting(kind: type, value: object) -> object:
+    """A setting of a type that TOML does not have."""
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError(f"Expected `{kind.__name__.lower()}`, got `{type(value).__name__}`")

@@ -1,0 +1,102 @@
+"""What operators change through a door that is running, and what nobody can read after an erasure."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fairgate.backends.embedded.api_keys import open_api_keys
+from fairgate.domain.access import Scope
+from fairgate.entrypoints.access import new_key
+from tests.e2e.doors import COMMAND, ENVIRONMENT, Process
+from tests.support import NOW, body, request
+from tests.unit.pipeline.test_erase import ADA, BOB, PERSONAL, readable
+
+
+def fairgate(*arguments: str | Path, key: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    command = [*COMMAND, *map(str, arguments)]
+    environment = ENVIRONMENT | ({"FAIRGATE_KEY": key} if key else {})
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+
+
+def test_lists_and_switches_are_changed_through_the_door_that_runs(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    where = ("--config", tmp_path / "fairgate.toml", "--why", "a test")
+    with process.ready() as client:
+        assert "in the list banned until" in fairgate("list", "banned", "crook", "--for", "7d", *where).stdout
+        assert client.post("/v1/decide", content=request(1, "crook")).json()["action"] == "ban"
+        assert "all enforcement is off" in fairgate("switch", "all", "off", *where).stdout
+        assert client.post("/v1/decide", content=request(2, "crook")).json()["action"] == "allow"
+        assert "all enforcement is on" in fairgate("switch", "all", "on", *where).stdout
+        assert "off the list banned" in fairgate("list", "banned", "crook", "--off", *where).stdout
+        assert client.post("/v1/decide", content=request(3, "crook")).json()["action"] == "allow"
+    assert process.signal(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("list", "bannd", "crook", "--for", "7d"), "did you mean `banned`?"),
+        (("list", "banned", "crook", "--off"), "does not stand in this list"),
+        (("switch", "brst", "off"), "did you mean `burst`?"),
+        (("erase", "nobody"), "nothing personal is recorded of this account"),
+        (("switch", "burst", "off", "--url", "http://127.0.0.1:9"), "Name its address with --url"),
+    ],
+)
+def test_what_the_door_refuses_is_told_in_its_words(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    process = Process(tmp_path)
+    with process.ready():
+        done = fairgate(*arguments, "--config", tmp_path / "fairgate.toml", "--why", "a test")
+    process.signal(signal.SIGTERM)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_is_needed_once_there_is_one(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    where = ("--config", tmp_path / "fairgate.toml", "--why", "a test")
+    with process.ready() as client:
+        client.post("/v1/decide", content=ADA[0])
+        texts = {}
+        with open_api_keys(tmp_path / "data" / "keys.db") as keys:
+            for scope in (Scope.READ, Scope.ADMIN):
+                texts[scope], key = new_key(scope.value, frozenset({scope}), NOW, None)
+                keys.add(key)
+    process.signal(signal.SIGTERM)
+    process = Process(tmp_path)
+    with process.ready():
+        assert "key" in fairgate("erase", "ada", *where).stderr
+        assert "admin" in fairgate("erase", "ada", *where, key=texts[Scope.READ]).stderr
+        assert "erased" in fairgate("erase", "ada", *where, key=texts[Scope.ADMIN]).stdout
+    process.signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_nothing_of_an_erased_account_is_readable(tmp_path: Path, *, running: bool) -> None:
+    """In no file of the data folder, by nobody: not in the log, nor in snapshots, nor through the door."""
+    process, data = Process(tmp_path), tmp_path / "data"
+    where = ("--config", tmp_path / "fairgate.toml", "--why", "she asked")
+    with process.ready() as client:
+        for each in (*ADA, *BOB, *(body({"account": f"a{at}"}, id=f"more{at}") for at in range(310))):
+            assert client.post("/v1/decide", content=each).status_code == 200
+        if running:
+            assert "erased" in fairgate("erase", "ada", *where).stdout
+            assert all(text not in client.get("/v1/decisions/1").text for text in PERSONAL)
+    assert process.signal(signal.SIGTERM) == 0
+    if not running:
+        assert "erased" in fairgate("erase", "ada", *where).stdout
+    assert readable(data) == []
+    verified = fairgate("log", "verify", data, "--decisions")
+    assert "3 events were erased" in verified.stdout
+    assert verified.returncode == 0, verified.stdout
+    process = Process(tmp_path)
+    with process.ready() as client:
+        found = client.get("/v1/decisions/1").json()
+        assert found["event"]["attributes"]["account"] == "ada"
+        assert all(text not in str(found) for text in PERSONAL)
+        again = client.post("/v1/decide", content=ADA[0]).json()
+        assert again["repeated"]
+    process.signal(signal.SIGTERM)

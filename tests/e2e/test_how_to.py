@@ -1,0 +1,289 @@
+"""The pages that say how to integrate, operate and recover are followed, command by command, on a real service."""
+
+import importlib.util
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+import httpx
+import pytest
+
+from fairgate.settings import read_settings
+from tests.e2e.doors import COMMAND, ENVIRONMENT, ROOT, client_of, free_port
+
+HOW_TO = ROOT / "docs" / "how-to"
+ALL_SCOPES = ("decide", "ingest", "read", "enforce", "admin")
+
+
+def block(page: str, containing: str) -> str:
+    """The piece of code of a page, indented or fenced, that has this in it."""
+    text = (HOW_TO / page).read_text("utf-8")
+    fenced: list[str] = re.findall(r"(?ms)^```\w*\n(.*?)^```", text)
+    indented = [
+        textwrap.dedent(each) for each in re.findall(r"(?m)(?:^ {4,}.*\n)+", re.sub(r"(?ms)^```.*?^```", "", text))
+    ]
+    [found] = [each for each in (*fenced, *indented) if containing in each]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service in `folder`/service, as `fairgate init` makes it, running, and a key with every scope for it."""
+
+    folder: Path
+    port: int
+    key: str
+
+    def type(self, script: str, folder: Path | None = None) -> str:
+        """Type commands into a shell, here or in another folder; returns what they print. All must end with 0."""
+        for shown, here in (
+            ("localhost:8080", f"localhost:{self.port}"),
+            ("/backups/", f"{self.folder}/backups/"),
+            ("/safe/", f"{self.folder}/safe/"),
+            ("FAIRGATE_KEY=fg_...", f"FAIRGATE_KEY={self.key}"),
+        ):
+            script = script.replace(shown, here)
+        shell = ["/bin/bash", "-euc", script]
+        done = subprocess.run(
+            shell,
+            cwd=folder or self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return {
+            **ENVIRONMENT, "PATH": path, "FAIRGATE_KEY": self.key, "FAIRGATE_URL": f"http://localhost:{self.port}",
+            "NO_PROXY": "localhost", "no_proxy": "localhost",
+        }  # fmt: skip
+
+
+def make_service(folder: Path, port: int) -> Service:
+    """What the pages have before they begin: the program, a service, the call site that was agreed on, a key."""
+    program = folder / "bin" / "fairgate"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{COMMAND[2]}' \"$@\"\n")
+    program.chmod(0o755)
+    service = Service(folder, port, "")
+    service.type("fairgate init service")
+    config = folder / "service" / "fairgate.toml"
+    text = (
+        config.read_text().replace("#port = 8080 ", f"port = {port} ").replace("#enabled = true ", "enabled = false ")
+    )
+    config.write_text(text + block("first-integration.md", "[call_site.signup]\nfail"))
+    scopes = " ".join(f"--scope {scope}" for scope in ALL_SCOPES)
+    made = service.type(f"fairgate keys create {scopes} --name tests --config service/fairgate.toml")
+    return Service(folder, port, made.strip())
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    made = make_service(tmp_path_factory.mktemp("how-to"), free_port())
+    command = [*COMMAND, "serve", "--config", str(made.folder / "service" / "fairgate.toml")]
+    with (made.folder / "output").open("wb") as output, subprocess.Popen(
+        command, cwd=made.folder, env=ENVIRONMENT, stdout=output, stderr=output
+    ) as door:  # fmt: skip
+        try:
+            with client_of(made.port) as client:
+                until = time.monotonic() + 60
+                while not is_ready(client):
+                    assert door.poll() is None, (made.folder / "output").read_text()
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+            yield made
+        finally:
+            door.terminate()
+            assert door.wait(60) == 0
+
+
+def is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+
+
+# ---------------------------------------------------------------------------------------------------- first integration
+
+
+@needs_curl
+def test_the_first_question_is_answered_as_the_page_shows(service: Service) -> None:
+    *script, shown = block("first-integration.md", '"id": "signup-4711"').strip().splitlines()
+    answer = json.loads(service.type("\n".join(script)))
+    assert answer == {**json.loads(shown), "sequence": answer["sequence"]}
+    assert json.loads(service.type("\n".join(script))) == {**answer, "repeated": True}
+
+
+@needs_curl
+def test_events_are_sent_as_the_page_shows(service: Service) -> None:
+    answer = json.loads(service.type(block("first-integration.md", "/v1/events")))
+    assert (answer["accepted"], answer["refused"]) == (2, 0)
+
+
+class PageClient(Protocol):
+    """The module that the page's client is."""
+
+    SECONDS: float
+    FAIL: str
+    ASK_MS: int
+    CALL_SITE: str
+    client: httpx.Client
+
+    def decide(self, event_id: str, event_type: str, data: Mapping[str, object]) -> str:
+        """As the page says."""
+        ...
+
+
+@pytest.fixture
+def client(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageClient]:
+    """The page's client, with the environment that it wants."""
+    for name in ("FAIRGATE_URL", "FAIRGATE_KEY", "NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, service.environment[name])
+    path = tmp_path / "client_of_the_page.py"
+    path.write_text(block("first-integration.md", "def decide"))
+    spec = importlib.util.spec_from_file_location("client_of_the_page", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = cast("PageClient", module)
+    with found.client:
+        yield found
+
+
+DATA = {"account": "acc_9", "email": "zoe@example.com"}
+
+
+def test_the_client_gets_decisions(client: PageClient, caplog: pytest.LogCaptureFixture) -> None:
+    client.SECONDS = 30  # a busy machine is no reason to fail
+    client.client.headers["Fairgate-Deadline-Ms"] = "20000"
+    with caplog.at_level(logging.INFO):
+        assert client.decide("c1", "account.signup", DATA) == "allow"
+        assert client.decide("c1", "account.signup", DATA) == "allow"
+    lines = [record.getMessage() for record in caplog.records if record.name == "fairgate"]
+    assert [re.sub(r"sequence=\d+|ms=\d+", "", line) for line in lines] == ["decided: id=c1  action=allow policy= "] * 2
+    assert "zoe" not in caplog.text
+
+
+def test_the_client_answers_by_itself_when_nobody_else_does(
+    client: PageClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for status, words in ((None, "no answer"), (503, "failed"), (429, "failed")):
+        answers: list[int] = []
+
+        def answer(_: httpx.Request, status: int | None = status, answers: list[int] = answers) -> httpx.Response:
+            answers.append(1)
+            if status is None:
+                raise httpx.ConnectTimeout("")
+            return httpx.Response(status)
+
+        client.client = httpx.Client(base_url="http://door.test", transport=httpx.MockTransport(answer))
+        assert client.decide("c2", "account.signup", DATA) == client.FAIL == "challenge"
+        assert len(answers) == 2
+        assert words in caplog.text
+        assert "decided without Fairgate: id=c2" in caplog.text
+        caplog.clear()
+
+
+def test_the_client_logs_its_own_mistakes_and_does_not_repeat_them(
+    client: PageClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.SECONDS = 30
+    for event_type, data, code in (
+        ("account.sign-up", DATA, "unknown_type"),
+        ("account.signup", {"email": "zoe@example.com"}, "missing"),
+    ):
+        assert client.decide("c3", event_type, data) == client.FAIL
+        assert [record.levelname for record in caplog.records if record.name == "fairgate"] == ["ERROR", "WARNING"]
+        assert f"'code': '{code}'" in caplog.text
+        caplog.clear()
+    client.client.headers["Authorization"] = "Bearer fg_wrong"
+    assert client.decide("c4", "account.signup", DATA) == client.FAIL
+    assert "no_key" in caplog.text
+
+
+def test_client_and_settings_have_one_policy(client: PageClient, service: Service) -> None:
+    site = read_settings(service.folder / "service" / "fairgate.toml").site(client.CALL_SITE)
+    assert site is not None
+    assert (site.fail, site.deadline_ms) == (client.FAIL, client.ASK_MS)
+    assert client.ASK_MS < 1_000 * client.SECONDS
+
+
+# ----------------------------------------------------------------------------------------------- operating, recovering
+
+
+@needs_curl
+def test_the_kill_switch_works_in_both_ways(service: Service) -> None:
+    assert "all enforcement is off" in service.type(block("recovering.md", "fairgate switch all off"))
+    with client_of(service.port) as asked:
+        asked.headers["Authorization"] = f"Bearer {service.key}"
+        assert asked.get("/v1/switches").json()["all"]
+        service.type("fairgate switch all on --why mended --config service/fairgate.toml")
+        assert not asked.get("/v1/switches").json()["all"]
+        service.type(block("recovering.md", "/v1/switches/all"))
+        assert asked.get("/v1/switches").json()["all"]
+    service.type("fairgate switch all on --why mended --config service/fairgate.toml")
+
+
+def test_a_backup_is_taken_and_restored_as_the_pages_say(service: Service) -> None:
+    with client_of(service.port) as asked:
+        event = {"specversion": "1.0", "id": "b1", "source": "test", "type": "account.signup", "data": DATA}
+        headers = {"Authorization": f"Bearer {service.key}"}
+        asked.post("/v1/decide", json=event, headers=headers).raise_for_status()
+    said = service.type(block("operating.md", "fairgate backup /backups/2026-11-22 --config"))
+    assert "THE SECRET IS NOT IN THE BACKUP" in said
+    (service.folder / "safe").mkdir()
+    shutil.copy(service.folder / "service" / "data" / "secret", service.folder / "safe" / "secret")
+    elsewhere = service.folder / "another machine"
+    elsewhere.mkdir()
+    assert "0 bad" in service.type(block("recovering.md", "cp /safe/secret"), elsewhere)
+    told = service.type("fairgate log verify service/data --decisions", elsewhere)
+    assert "every decision and feature comes out as recorded" in told
+
+
+def test_the_doctor_finds_the_running_service_well(service: Service) -> None:
+    said = service.type("fairgate doctor --config service/fairgate.toml")
+    assert "is ready" in said
+    assert said.rstrip().splitlines()[-1].startswith("0 bad")
+
+
+def test_an_account_is_erased_as_the_page_says(service: Service) -> None:
+    with client_of(service.port) as asked:
+        data = {"account": "acc_4711", "email": "gone@example.com"}
+        event = {"specversion": "1.0", "id": "e1", "source": "test", "type": "account.signup", "data": data}
+        asked.post("/v1/decide", json=event, headers={"Authorization": f"Bearer {service.key}"}).raise_for_status()
+    service.type(block("operating.md", "fairgate erase"))
+    assert "1 accounts were erased and can't be read" in service.type("fairgate doctor --config service/fairgate.toml")
+
+
+@pytest.mark.parametrize(
+    ("page", "containing"),
+    [
+        ("recovering.md", "min(time) as first"),
+        ("recovering.md", "distinct account"),
+        ("backtest-to-live.md", "group by day"),
+    ],
+)
+def test_the_queries_of_the_pages_can_be_asked(service: Service, page: str, containing: str) -> None:
+    query = block(page, containing).replace("--config fairgate.toml", "--config service/fairgate.toml")
+    assert service.type(query) is not None

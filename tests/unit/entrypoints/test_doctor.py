@@ -1,0 +1,400 @@
+"""Every fault that the doctor is there for is planted, and found; a service that is well has none."""
+
+import json
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from fairgate.backends.embedded import lake_manifest
+from fairgate.backends.embedded.api_keys import open_api_keys
+from fairgate.backends.embedded.lake_manifest import Manifest
+from fairgate.backends.embedded.segments import open_log
+from fairgate.domain.access import ApiKey, Scope
+from fairgate.domain.event import moment
+from fairgate.domain.windows import DAY, HOUR, MINUTE
+from fairgate.entrypoints import doctor_command
+from fairgate.entrypoints.doctor import machine
+from fairgate.entrypoints.doctor.finding import Finding, State
+from fairgate.pipeline.records import decode
+from tests.support import PACK, SECRET, open_pipeline, traffic
+
+EVENTS = traffic(60)
+NOW = EVENTS[-1][1] + MINUTE
+DOOR, DESK = "[door]\nport = {}\n", "[desk]\nport = {}\n"
+
+
+class Patient(NamedTuple):
+    """A service's folder, and its settings' text."""
+
+    folder: Path
+    text: str
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def say(self, text: str, *, instead: str = "") -> None:
+        """Put text into the settings: at their end, or in the place of something."""
+        changed = self.text.replace(instead, text) if instead else self.text + text
+        (self.folder / "fairgate.toml").write_text(changed)
+
+    def found(self, name: str, now: int = NOW) -> Finding:
+        """What one check finds."""
+        found = doctor_command.examine(self.folder / "fairgate.toml", {}, now)
+        return next(each for check, each in found if check.name == name)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sound")
+    (folder / "pack").mkdir()
+    (folder / "pack" / "pack.toml").write_text(PACK)
+    with open_pipeline(folder / "data") as pipeline:
+        pipeline.take([pipeline.decoder.single(raw, received) for raw, received in EVENTS])
+        pipeline.erase("a3", "test", "asked for it")
+        pipeline.keep(pipeline.capture(pipeline.mark()))
+    with open_log(folder / "data" / "log", read_only=True) as log:
+        end = log.end()
+    (folder / "data" / "secret").write_text(f"1:{SECRET:x}\n")
+    (folder / "data" / "secret").chmod(0o600)
+    (folder / "data" / "lake").mkdir()
+    lake_manifest.write(folder / "data" / "lake", Manifest(lake_manifest.FORMAT, end, 0, (), ()))
+    with open_api_keys(folder / "data" / "keys.db") as keys:
+        keys.add(key("one", last_used=NOW))
+    return folder
+
+
+@pytest.fixture
+def patient(sound: Path, tmp_path: Path) -> Patient:
+    """A service that is well, on free ports."""
+    shutil.copytree(sound, tmp_path / "service", symlinks=True)
+    text = 'pack = "pack"\ndata = "data"\n' + DOOR.format(free_port()) + DESK.format(free_port())
+    (tmp_path / "service" / "fairgate.toml").write_text(text)
+    return Patient(tmp_path / "service", text)
+
+
+def key(name: str, *, created: int = NOW, expires: int | None = None, last_used: int | None = None) -> ApiKey:
+    return ApiKey(name, name, frozenset({Scope.DECIDE}), name.encode(), created, expires, last_used=last_used)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def answering(port: int, status: int, body: bytes) -> Iterator[None]:
+    """Something that answers so, whatever it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", port), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def certificate(folder: Path, ends: timedelta) -> None:
+    """A certificate, `cert.pem`, that ends so much after now, and its key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "door.test")])
+    built = x509.CertificateBuilder(
+        name, name, private.public_key(), 7, moment(NOW) - timedelta(days=400), moment(NOW) + ends
+    ).sign(private, hashes.SHA256())
+    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------- faults
+
+
+def with_text(path: str, old: bytes, new: bytes) -> Callable[[Patient], object]:
+    """Replace bytes in a file."""
+    return lambda patient: (patient.folder / path).write_bytes((patient.folder / path).read_bytes().replace(old, new))
+
+
+def damage_the_log(patient: Patient) -> None:
+    segment = next((patient.data / "log").glob("*.log"))
+    raw = bytearray(segment.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    segment.write_bytes(raw)
+
+
+def write_a_newer_log(patient: Patient) -> None:
+    shutil.rmtree(patient.data / "log")
+    with open_log(patient.data / "log") as log:
+        log.append(b"\x99\xa4pack\x00\x63\xa1d\x80\x80\x80\x80\x80")
+        log.commit()
+
+
+def put_an_erased_key_back(patient: Patient) -> None:
+    path = patient.data / "subjects.keys"
+    raw = path.read_bytes()
+    at = raw.index(bytes(32), 32)
+    assert at % 32 == 0
+    path.write_bytes(raw[:at] + b"k" * 32 + raw[at + 32 :])
+
+
+def put_the_lake_at(sequence: int) -> Callable[[Patient], object]:
+    return lambda patient: lake_manifest.write(
+        patient.data / "lake", Manifest(lake_manifest.FORMAT, sequence, 0, (), ())
+    )
+
+
+def keys_of(*given: ApiKey, revoke: bool = False) -> Callable[[Patient], None]:
+    """Only these keys."""
+
+    def plant(patient: Patient) -> None:
+        (patient.data / "keys.db").unlink()
+        with open_api_keys(patient.data / "keys.db") as keys:
+            for each in given:
+                keys.add(each)
+                if revoke:
+                    keys.revoke(each.id, NOW)
+
+    return plant
+
+
+def listen_everywhere_without_keys(patient: Patient) -> None:
+    (patient.data / "keys.db").unlink()
+    patient.say('[door]\nhost = "0.0.0.0"', instead="[door]")
+
+
+def tls_with(ends: timedelta, *, of_another: bool = False) -> Callable[[Patient], None]:
+    """TLS with a certificate that ends then, with the key of another one if asked."""
+
+    def plant(patient: Patient) -> None:
+        certificate(patient.folder, ends)
+        if of_another:
+            kept = (patient.folder / "cert.pem").read_bytes()
+            certificate(patient.folder, ends)
+            (patient.folder / "cert.pem").write_bytes(kept)
+        patient.say('[door]\ntls_cert = "cert.pem"\ntls_key = "key.pem"', instead="[door]")
+
+    return plant
+
+
+BAD, WARN = State.BAD, State.WARN
+FAULTS: list[tuple[str, Callable[[Patient], object], State, str]] = [
+    ("settings", lambda patient: patient.say("prot = 1\n"), BAD, "there is no `prot` here"),
+    ("pack", with_text("pack/pack.toml", b'plan == "enterprise"', b'plam == "enterprise"'), BAD, "`plam`"),
+    ("pack", lambda patient: patient.say("[retention.nothing]\ndays = 1\n"), BAD, "the pack has no such event type"),
+    ("folder", lambda patient: (patient.data / "secret").chmod(0o640), BAD, "secret can be read by others"),
+    ("folder", lambda patient: (patient.data / "subjects.keys").chmod(0o604), BAD, "subjects.keys can be read by"),
+    ("log", damage_the_log, BAD, "can't be read, the checksum is wrong"),
+    ("log", write_a_newer_log, BAD, "records from here on have format 99"),
+    ("secret", lambda patient: (patient.data / "secret").unlink(), BAD, "There is no"),
+    (
+        "secret",
+        lambda patient: (patient.data / "secret").write_text("1:no"),
+        BAD,
+        "must be 16 to 64 hexadecimal digits",
+    ),
+    ("secret", with_text("data/secret", b"1:5eed", b"1:5eee"), BAD, "is not what the log was written with"),
+    ("secret", with_text("data/secret", b"1:5eed", b"2:5eed"), BAD, "version 1 of FAIRGATE_SECRET is gone"),
+    ("secret", lambda patient: (patient.data / "subjects.keys").unlink(), BAD, "Restore it from the backup"),
+    (
+        "snapshot",
+        lambda patient: (
+            patient.say("[door]\nsnapshot_events = 20", instead="[door]"),
+            with_text("pack/pack.toml", b'version = "1"', b'version = "2"')(patient),
+        ),
+        WARN,
+        "none fits this pack and version: a start reads all",
+    ),
+    ("erased", put_an_erased_key_back, BAD, "1 of 1 erased accounts can still be read"),
+    ("lake", put_the_lake_at(1_000), BAD, "it goes to record 1,000"),
+    ("lake", lambda patient: (patient.data / "lake" / "lake.json").write_text("{"), BAD, "can't be understood"),
+    ("leftovers", lambda patient: (patient.data / "log.format-1").mkdir(), WARN, "holds log.format-1"),
+    ("tls", tls_with(timedelta(days=20)), WARN, "is valid until"),
+    ("tls", tls_with(timedelta(days=-20)), BAD, "the certificate ended on"),
+    ("tls", tls_with(timedelta(days=90), of_another=True), BAD, "can't be used together"),
+    (
+        "tls",
+        lambda patient: patient.say('[door]\ntls_cert = "none.pem"\ntls_key = "none.pem"', instead="[door]"),
+        BAD,
+        "none.pem: No such file",
+    ),
+    ("tls", lambda patient: patient.say('[door]\nhost = "192.0.2.1"', instead="[door]"), WARN, "192.0.2.1"),
+    ("keys", lambda patient: (patient.data / "keys.db").unlink(), WARN, "everyone on this machine may ask"),
+    ("keys", listen_everywhere_without_keys, BAD, "none is active, while 0.0.0.0 is open"),
+    ("keys", keys_of(key("gone"), revoke=True), BAD, "none is active, so nobody may ask"),
+    ("keys", keys_of(key("ends", expires=NOW + 9 * DAY, last_used=NOW)), WARN, "ends will end within 30 days"),
+    ("keys", keys_of(key("idle", created=NOW - 40 * DAY)), WARN, "idle was never used"),
+    ("keys", lambda patient: (patient.data / "keys.db").write_bytes(b"none" * 999), BAD, "API keys cannot be read"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "plant", "state", "words"), FAULTS, ids=[f"{name}: {words}" for name, _, _, words in FAULTS]
+)
+def test_a_planted_fault_is_found(
+    patient: Patient, name: str, plant: Callable[[Patient], object], state: State, words: str
+) -> None:
+    plant(patient)
+    finding = patient.found(name)
+    assert words in finding.words + finding.remedy
+    assert finding.state == state
+    assert finding.remedy or "." in finding.words
+
+
+def test_nothing_is_found_where_all_is_well(patient: Patient) -> None:
+    found = doctor_command.examine(patient.folder / "fairgate.toml", {}, NOW)
+    assert [(check.name, each) for check, each in found if each.state != State.OK] == []
+    assert len(found) == len(doctor_command.CHECKS) + 1
+
+
+def test_nothing_is_found_in_a_folder_that_was_only_just_made(tmp_path: Path) -> None:
+    given = {"data": tmp_path / "new", "door.port": free_port(), "desk.port": free_port()}
+    found = doctor_command.examine(None, given, NOW)
+    assert {check.name: each.state for check, each in found if each.state != State.OK} == {"keys": State.WARN}
+    assert not (tmp_path / "new").exists()
+
+
+def test_every_check_has_a_planted_fault() -> None:
+    elsewhere = {"kernel", "events", "clock", "room", "disk", "door", "desk"}
+    planted = {name for name, *_ in FAULTS} | elsewhere
+    assert {check.name for check in doctor_command.CHECKS} | {"settings"} == planted
+
+
+def test_what_depends_on_a_damaged_log_points_to_it(patient: Patient) -> None:
+    damage_the_log(patient)
+    assert patient.found("secret") == Finding(WARN, "can't be told", "See `log`.")
+    found = doctor_command.examine(patient.folder / "fairgate.toml", {}, NOW)
+    assert [check.name for check, each in found if each.state == BAD] == ["log"]
+
+
+# -------------------------------------------------------------------------------------------- time, disk, neighbours
+
+
+def test_times_that_cannot_be(patient: Patient) -> None:
+    late = patient.found("events", NOW + 3 * DAY)
+    assert (late.state, "3 d old" in late.words) == (WARN, True)
+    ahead = patient.found("clock", NOW - HOUR)
+    assert (ahead.state, "59 min ahead" in ahead.words) == (BAD, True)
+
+
+def test_a_lake_that_is_behind_for_long(patient: Patient) -> None:
+    put_the_lake_at(2)(patient)
+    assert patient.found("lake").state == State.OK
+    behind = patient.found("lake", NOW + 2 * HOUR)
+    assert (behind.state, "of 62 records are not in it" in behind.words) == (WARN, True)
+
+
+@pytest.mark.parametrize(("free", "state"), [(1 << 20, BAD), (600 << 20, BAD), (1 << 30, WARN), (1 << 40, State.OK)])
+def test_room_is_measured_by_growth(patient: Patient, monkeypatch: pytest.MonkeyPatch, free: int, state: State) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free))
+    monkeypatch.setattr(machine, "_days_of_log", lambda _: 0.0001)
+    assert patient.found("room").state == state
+
+
+def test_a_slow_disk(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_synced", lambda _: [1.0] * 49 + [600.0])
+    slow = patient.found("disk")
+    assert (slow.state, "600.0 ms at p99" in slow.words) == (WARN, True)
+    monkeypatch.setattr(machine, "_synced", lambda _: [1.0] * 49 + [60.0])
+    assert patient.found("disk").state == State.OK
+    patient.say("[call_site.signup]\ndeadline_ms = 100\n")
+    assert "the shortest is 100 ms" in patient.found("disk").remedy
+
+
+def test_compiled_code_that_cannot_be_kept(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "kept_in", lambda: None)
+    assert patient.found("kernel").state == WARN
+
+
+@pytest.mark.parametrize("name", ["door", "desk"])
+@pytest.mark.parametrize(
+    ("status", "body", "state", "words"),
+    [
+        (200, b'{"status": "ready"}', State.OK, "it answers at 127.0.0.1"),
+        (200, b"<html>", BAD, "something that is not Fairgate"),
+        (404, b"{}", BAD, "something that is not Fairgate"),
+    ],
+)
+def test_whoever_has_the_port_is_asked(  # noqa: PLR0913, PLR0917 - a case
+    patient: Patient, name: str, status: int, body: bytes, state: State, words: str
+) -> None:
+    port = int(patient.text.split(f"[{name}]\nport = ")[1].split("\n")[0])
+    with answering(port, status, body):
+        finding = patient.found(name)
+    assert (finding.state, words in finding.words) == (state, True)
+
+
+def test_a_door_that_is_not_ready(patient: Patient) -> None:
+    port = int(patient.text.split("[door]\nport = ")[1].split("\n")[0])
+    with answering(port, 503, b'{"error": {"code": "stopped", "reason": "the disk is full"}}'):
+        finding = patient.found("door")
+    assert (finding.state, "the disk is full" in finding.words) == (BAD, True)
+
+
+def test_a_door_that_has_the_log_and_does_not_answer(patient: Patient) -> None:
+    with open_log(patient.data / "log"):
+        assert "has the log open, and nothing answers" in patient.found("door").words
+        assert patient.found("desk").state == WARN
+        patient.say("[desk]\nenabled = false", instead="[desk]")
+        assert patient.found("desk").state == State.OK
+    assert "none is running" in patient.found("door").words
+
+
+# ------------------------------------------------------------------------------------------------------------ how told
+
+
+def test_what_is_found_is_told_as_a_table_and_as_json(patient: Patient) -> None:
+    (patient.data / "secret").chmod(0o644)
+    said: list[str] = []
+    assert doctor_command.run(patient.folder / "fairgate.toml", {}, said.append, as_json=False) == 1
+    line = next(at for at, each in enumerate(said) if each.startswith("bad   folder"))
+    assert said[line + 1].strip().startswith("-> chmod 600")
+    assert said[-1].startswith("1 bad, ")
+    told: list[str] = []
+    assert doctor_command.run(patient.folder / "fairgate.toml", {}, told.append, as_json=True) == 1
+    [folder] = [each for each in json.loads(told[0]) if each["name"] == "folder"]
+    assert folder["state"] == "bad"
+    assert folder["remedy"].startswith("chmod 600")
+
+
+def test_warnings_alone_are_no_failure(patient: Patient) -> None:
+    (patient.data / "keys.db").unlink()
+    assert patient.found("keys").state == WARN
+    shutil.rmtree(patient.data / "log")  # whose clock is not the machine's
+    shutil.rmtree(patient.data / "lake")
+    assert doctor_command.run(patient.folder / "fairgate.toml", {}, lambda _: None, as_json=False) == 0
+
+
+def test_the_planted_newer_log_is_a_record_that_another_version_might_write(patient: Patient) -> None:
+    write_a_newer_log(patient)
+    with open_log(patient.data / "log", read_only=True) as log, pytest.raises(Exception, match="format 99"):
+        decode(0, log.get(0))
+
+
+def test_the_time_of_the_tests_is_that_of_their_events() -> None:
+    assert moment(NOW) > datetime(2026, 1, 5, tzinfo=UTC)
