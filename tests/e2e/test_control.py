@@ -4,6 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from fairgate.backends.embedded.api_keys import open_api_keys
@@ -89,6 +90,16 @@ def test_nothing_of_an_erased_account_is_readable(tmp_path: Path, *, running: bo
     if not running:
         assert "erased" in fairgate("erase", "ada", *where).stdout
     assert readable(data) == []
+    asked = ("sql", "--config", tmp_path / "fairgate.toml", "--form", "csv")
+    shown = fairgate(*asked, "--personal", "SELECT account, email, ip FROM account_signup ORDER BY account").stdout
+    assert "bob,bob@example.net,198.51.100.99" in shown
+    assert [line for line in shown.splitlines() if line.startswith("ada")] == ["ada,,"]
+    masked = fairgate(*asked, "SELECT account FROM account_signup WHERE is_token(email, 'ada.lovelace@example.com')")
+    assert "ada" in masked.stdout  # what was counted by its token can still be found by whoever knows the address
+    files = list((data / "lake").rglob("*.parquet"))
+    held = "".join(str(pl.read_parquet(file).rows()) for file in files)
+    assert "ada" in held
+    assert not any(text in held for text in PERSONAL)
     verified = fairgate("log", "verify", data, "--decisions")
     assert "3 events were erased" in verified.stdout
     assert verified.returncode == 0, verified.stdout

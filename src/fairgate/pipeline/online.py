@@ -1,37 +1,31 @@
 """The live path: decode -> repeats -> engine -> log. What is answered has been decided once, and is in the log."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
-from xxhash import xxh3_64_intdigest
 
-from fairgate import __version__
 from fairgate.detect.lists import Told
-from fairgate.domain.errors import NoSuchRecord, NothingSealed, NotPrepared, PipelineStopped, RecordUnreadable
+from fairgate.domain.errors import NoSuchRecord, NothingSealed, PipelineStopped
 from fairgate.domain.event import Decision, Event, Refusal
-from fairgate.domain.secret import is_token_text, key_of, salt_of
+from fairgate.domain.secret import is_token_text
 from fairgate.ingest.decode import Decoder, Taken
 from fairgate.pipeline.engine import Engine, Judged
 from fairgate.pipeline.explain import Explainer
-from fairgate.pipeline.history import Piece, pieces, take_in
 from fairgate.pipeline.lookup import Lookup
 from fairgate.pipeline.records import (
-    FORMAT,
     EraseRecord,
     EventRecord,
     ListRecord,
-    PackRecord,
     Recorder,
-    RecordReader,
     SwitchRecord,
     decode,
     encode,
     list_subject,
 )
-from fairgate.pipeline.repeats import Repeats, RepeatsState
-from fairgate.pipeline.seals import NOBODY, Seals, SealsState
+from fairgate.pipeline.seals import NOBODY, Seals
+from fairgate.pipeline.state import Mark, State
 from fairgate.ports.clock import Clock
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.snapshots import Snapshot, Snapshots
@@ -48,29 +42,6 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 Outcome: TypeAlias = Answer | Refusal
-
-
-class Mark(msgspec.Struct, frozen=True, gc=False):
-    """A place between two records: the number of the next, and a hash of the one before."""
-
-    sequence: int
-    last: int
-
-
-class _Extra(msgspec.Struct, array_like=True):
-    """The part of a snapshot that is no array. `last` is a hash of the log's last record before it."""
-
-    last: int
-    pack_at: int
-    clock: int
-    texts: list[str]
-    lists: dict[str, dict[str, int]]
-    told: dict[str, dict[str, Told]]
-    off: set[str]
-    day: int
-    asked: dict[str, int]
-    repeats: RepeatsState
-    seals: SealsState
 
 
 class Pipeline:
@@ -90,17 +61,12 @@ class Pipeline:
         self.repeats = 0
         self.log = log
         self._snapshots = snapshots
-        layout = xxh3_64_intdigest(engine.plan.program.words.tobytes(), salt_of(secret, "layout"))
-        self._stamp = f"{__version__}:{FORMAT}:{engine.checked.pack.digest}:{layout:x}"
-        self._repeats = Repeats(salt_of(secret, "repeats"))
+        self._state = State(engine, self.decoder, log, secret, seals)
         self._seals = seals
+        self._repeats = self._state.repeats
         self.lookup = Lookup(log, self._repeats)
         self.explainer = Explainer(engine.checked, self.lookup, seals.open)
         self._recorder = Recorder(engine, self.decoder.wires)
-        self._reader = RecordReader(self.decoder.wires, seals.open)
-        self._pack_at = -1
-        self._live: PackRecord | None = None
-        self._read_to: int | None = None
         self._stopped: BaseException | None = None
 
     @property
@@ -136,7 +102,7 @@ class Pipeline:
     def judged(self, event: Event, sequence: int) -> Judged:
         """What was decided on an event of the live pack, with the features recorded then, as the log has it."""
         record = decode(sequence, self.log.get(sequence))
-        if not isinstance(record, EventRecord) or sequence < self._pack_at:
+        if not isinstance(record, EventRecord) or sequence < self._state.pack_at:
             raise NoSuchRecord(sequence, self.log.end())
         return Judged(event, record.decision, np.frombuffer(record.features).tolist(), record.features)
 
@@ -172,7 +138,7 @@ class Pipeline:
             raise NothingSealed
         self.log.append(encode(EraseRecord(self.clock.now(), number, by, why)))
         self.commit()
-        self._forget(number)
+        self._state.forget(number)
 
     def recover(self) -> int:
         """Bring the state up to the log's end, and let the pack go live; returns how many records were read."""
@@ -186,22 +152,16 @@ class Pipeline:
         Begins at the newest snapshot, or at what was `prepared` instead, and where it left off when it is called again,
         which must be before `go_live`. Raises `NotPrepared` where there are more than `most` records to read.
         Decisions stand as they were made, by whatever pack; this one's features are counted from the whole log. Raises
-        `RecordUnreadable`, `SealBroken`, `KeysUnusable`, and what reading the log raises.
+        as `State.catch_up`.
         """
-        if self._read_to is None:
-            self._read_to = self._load_snapshot(prepared or self._snapshots)
-        start = self._read_to
-        if most is not None and self.log.end() - start > most:
-            raise NotPrepared(self.log.end() - start)
-        for sequence, piece in pieces(self.log.read(start)):
-            self._take_in(sequence, piece)
-        return self._read_to - start
+        return self._state.catch_up(prepared or self._snapshots, most)
 
     def go_live(self) -> None:
         """Record that this pack is live from here on, where it was not; whoever else took events must have stopped."""
         written = self._recorder.pack_record(self.clock.now())
-        if self._live is None or msgspec.structs.replace(self._live, received=written.received) != written:
-            self._pack_at = self.log.append(encode(written))
+        live = self._state.live
+        if live is None or msgspec.structs.replace(live, received=written.received) != written:
+            self._state.pack_at = self.log.append(encode(written))
             self.log.commit()
 
     def prepare(self, prepared: Snapshots) -> int:
@@ -217,32 +177,14 @@ class Pipeline:
     def mark(self) -> Mark:
         """Where the log ends now. Raises `PipelineStopped` once the state is unsure."""
         self._check_running()
-        end = self.log.end()
-        return Mark(end, self._last_before(end))
+        return self._state.mark()
 
     def capture(self, at: Mark) -> Snapshot:
         """The state at a mark that was made just now, not copied: to be given to `keep` before another event is taken.
 
         A forked process may do both in its own time: neither touches the log.
         """
-        engine, brakes = self.engine, self.engine.brakes
-        keys, repeats = self._repeats.state()
-        numbers, seals = self._seals.state()
-        extra = _Extra(
-            last=at.last,
-            pack_at=self._pack_at,
-            clock=engine.clock,
-            texts=engine.texts.all(),
-            lists=engine.lists.entries(engine.clock),
-            told=engine.lists.told(engine.clock),
-            off=brakes.off,
-            day=brakes.day,
-            asked=brakes.asked,
-            repeats=repeats,
-            seals=seals,
-        )
-        arrays = {**engine.rows.arrays(), "repeats": keys, "seals": numbers}
-        return Snapshot(at.sequence, self._stamp, arrays, encode(extra))
+        return self._state.capture(at)
 
     def keep(self, snapshot: Snapshot) -> None:
         """Write a captured state, which must not hold more than what is durable in the log."""
@@ -283,68 +225,6 @@ class Pipeline:
         [answer] = self._decide([event])
         self._repeats.keep_other(event, answer.sequence)
         return answer
-
-    def _take_in(self, sequence: int, piece: Piece) -> None:
-        """Bring the state up to date with the next piece of the log."""
-        match piece:
-            case list():
-                self._repeats.recall(piece, sequence)
-                for record in piece:
-                    self._learn(record.key, self._reader.subject, record)
-            case ListRecord():
-                self._learn(piece.key, lambda entry: list_subject(entry.list, entry.value), piece)
-            case EraseRecord():
-                self._forget(piece.key)
-            case PackRecord():
-                self._pack_at, self._live = sequence, piece
-                self._check_secret(sequence, piece)
-        take_in(self.engine, self._reader, piece)
-        self._read_to = sequence + (len(piece) if isinstance(piece, list) else 1)
-
-    def _learn(self, number: int, subject: Callable[[Any], str | bytes], record: EventRecord | ListRecord) -> None:
-        """Take in whose number a record has, where it is new."""
-        if number >= self._seals.following:
-            name = subject(record)
-            self._seals.learn(key_of(name) if isinstance(name, bytes) else self.engine.tokens.key[name], number)
-
-    def _forget(self, number: int) -> None:
-        self._seals.forget(number)
-        self.engine.tokens.forget()
-
-    def _load_snapshot(self, snapshots: Snapshots) -> int:
-        """Take over the newest snapshot, if it is of this log; returns the number of the first record after it."""
-        snapshot = snapshots.latest(self._stamp, self.log.end())
-        if snapshot is None:
-            return 0
-        extra = msgspec.msgpack.decode(snapshot.extra, type=_Extra)
-        if extra.last != self._last_before(snapshot.sequence):
-            return 0
-        engine, brakes = self.engine, self.engine.brakes
-        engine.rows.load(snapshot.arrays)
-        self._repeats.load(snapshot.arrays["repeats"], extra.repeats)
-        self._seals.load(snapshot.arrays["seals"], extra.seals)
-        engine.clock = extra.clock
-        for text in extra.texts:
-            engine.texts.number(text)
-        engine.lists.restore(extra.lists, extra.told)
-        brakes.off, brakes.day, brakes.asked = extra.off, extra.day, extra.asked
-        self._pack_at, self._live = extra.pack_at, self._pack_before(extra.pack_at)
-        self._reader.under(self._live)
-        return snapshot.sequence
-
-    def _last_before(self, sequence: int) -> int:
-        return xxh3_64_intdigest(self.log.get(sequence - 1))
-
-    def _pack_before(self, at: int) -> PackRecord:
-        record = decode(at, self.log.get(at))
-        if not isinstance(record, PackRecord):
-            raise RecordUnreadable(at, "a pack should stand here")
-        return record
-
-    def _check_secret(self, sequence: int, live: PackRecord) -> None:
-        if live.secret > self.engine.tokens.version:
-            what = f"it was written under version {live.secret} of the secret, and the newest given is older"
-            raise RecordUnreadable(sequence, what, "Give FAIRGATE_SECRET in all its versions.")
 
     def _check_running(self) -> None:
         if self._stopped is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fairgate.domain.action import Action
 from fairgate.domain.event import Event, Refusal
+from fairgate.domain.secret import salt_of
 from fairgate.domain.windows import DAY
 from fairgate.ingest.decode import Decoder, Taken
 from fairgate.kernel.rows import Rows
@@ -54,7 +55,7 @@ class Replay:
     def __init__(self, checked: CheckedPack, secret: int) -> None:
         self.engine = Engine(checked, secret, Rows)
         self.decoder = Decoder(checked, self.engine.plan.longest)
-        self._repeats = Repeats(secret)
+        self._repeats = Repeats(salt_of(secret, "repeats"))
         self._tally = _Tally(checked)
 
     @property

@@ -17,11 +17,12 @@ from fairgate.domain.errors import NothingSealed, RecordUnreadable, SealBroken
 from fairgate.domain.event import Refusal
 from fairgate.domain.secret import Secrets
 from fairgate.domain.windows import DAY, HOUR, MINUTE
-from fairgate.pipeline import online, records
+from fairgate.pipeline import records, state
 from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.records import FORMAT, EventRecord, PackRecord, decode, encode
 from fairgate.pipeline.repeats import Repeats
+from fairgate.pipeline.state import State
 from tests.contracts.planting import Edit, planted
 from tests.support import HEAD, NOW, PACK, SECRET, SetClock, body, new_pipeline, open_pipeline, request, traffic
 from tests.unit.pipeline.live import NEXT_PACK, answers, logged, reread, snapshot, take
@@ -137,7 +138,7 @@ STORY: Sequence[tuple[str, Any]] = (
     ("pass", 10 * DAY), ("take", 30), ("pass", 10 * DAY), ("take", 30), ("restart", True), ("take", 20),
     ("pass", 25 * DAY), ("take", 60), ("restart", False), ("take", 9),
 )  # fmt: skip
-LOAD = (Pipeline, "_load_snapshot")
+LOAD = (State, "_take_over")
 MUTANTS = {
     "lets go of what was taken off a list": Edit(Lists, "restore", "held.clear()", "held.update()"),
     "counts no caps again": Edit(Engine, "absorb", "self.brakes.count(decision, clock)", "del decision, clock"),
@@ -145,14 +146,14 @@ MUTANTS = {
     "forgets switches": Edit(*LOAD, "extra.off, extra.day", "set(), extra.day"),
     "forgets texts": Edit(*LOAD, "engine.texts.number(text)", "del text"),
     "forgets lists": Edit(*LOAD, "engine.lists.restore(extra.lists, extra.told)", ""),
-    "forgets repeats": Edit(*LOAD, 'self._repeats.load(snapshot.arrays["repeats"], extra.repeats)', ""),
+    "forgets repeats": Edit(*LOAD, 'self.repeats.load(snapshot.arrays["repeats"], extra.repeats)', ""),
     "forgets where days began": Edit(Repeats, "state", "list(self._days)", "[]"),
-    "forgets whose numbers there are": Edit(*LOAD, 'self._seals.load(snapshot.arrays["seals"], extra.seals)', ""),
-    "learns no numbers": Edit(Pipeline, "_learn", "self._seals.learn(", "(lambda *_: None)("),
-    "leaves erased numbers": Edit(Pipeline, "_take_in", "self._forget(piece.key)", "pass"),
+    "forgets whose numbers there are": Edit(*LOAD, 'self.seals.load(snapshot.arrays["seals"], extra.seals)', ""),
+    "learns no numbers": Edit(State, "_learn", "self.seals.learn(", "(lambda *_: None)("),
+    "leaves erased numbers": Edit(State, "_take_in", "self.forget(piece.key)", "pass"),
     "forgets the rows": Edit(*LOAD, "engine.rows.load(snapshot.arrays)", ""),
-    "skips a record": Edit(*LOAD, "return snapshot.sequence", "return snapshot.sequence + 1"),
-    "reads one twice": Edit(*LOAD, "return snapshot.sequence", "return snapshot.sequence - 1"),
+    "skips a record": Edit(State, "_load", "return snapshot.sequence", "return snapshot.sequence + 1"),
+    "reads one twice": Edit(State, "_load", "return snapshot.sequence", "return snapshot.sequence - 1"),
 }
 
 
@@ -231,7 +232,7 @@ def test_a_snapshot_of_another_pack_is_passed_over_and_its_own_is_found_again(ke
 
 
 def test_a_snapshot_of_another_version_is_passed_over(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(online, "__version__", "0.0.0")
+    monkeypatch.setattr(state, "__version__", "0.0.0")
     assert read_at_start(kept) == 51
 
 
@@ -251,6 +252,17 @@ def test_a_snapshot_of_another_log_is_passed_over(
         snapshot(pipeline)
     assert read_at_start(other) == 0
     assert reread(other) == events + 20
+
+
+def test_a_snapshot_of_what_was_lost_leaves_the_one_before(kept: Path) -> None:
+    """A loss of power took the end of the log, and other events came instead."""
+    with open_pipeline(kept) as pipeline:
+        snapshot(pipeline)
+    [segment] = (kept / "log").glob("*.log")
+    os.truncate(segment, segment.stat().st_size - 1)
+    with open_pipeline(kept) as pipeline:
+        answers(pipeline, body(id="another"))
+    assert read_at_start(kept) == 10
 
 
 def test_a_snapshot_that_holds_more_than_the_log_is_passed_over(tmp_path: Path) -> None:
