@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from fairgate.ports.snapshots import Snapshot
 
 _KEPT = 2
+#: Bytes that are written before they are synced.
+_PIECE = 4 << 20
 _MANIFEST = "manifest"
 _EXTRA = "extra"
 
@@ -115,9 +117,13 @@ def _checksum_line(text: bytes) -> bytes:
 
 
 def _write(path: Path, data: bytes | memoryview) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
+    """Write and sync a piece at a time: gigabytes at once would hold up whoever else syncs to this disk."""
+    held = memoryview(data)
+    held = held.cast("B") if held.nbytes else memoryview(b"")  # what is empty can't be cast
+    with path.open("wb", buffering=0) as file:
+        for start in range(0, held.nbytes, _PIECE):
+            file.write(held[start : start + _PIECE])
+            os.fdatasync(file.fileno())
         os.fsync(file.fileno())
 
 
