@@ -46,7 +46,7 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
         require_keys(settings.door.host, keys, clock.now())
         access = Access(keys, clock, settings.door.host)
         stack.enter_context(kept_fresh(access))
-        traces = stack.enter_context(traces_from(settings.telemetry.otlp_endpoint))
+        traces = stack.enter_context(traces_from(settings.telemetry.otlp_endpoint, settings.telemetry.otlp_share))
         live = stack.enter_context(contextlib.closing(LivePipeline(settings, clock)))
         server = server_of(application_of(live, settings, access, traces=traces))
         calm_collector()

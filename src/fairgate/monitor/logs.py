@@ -25,7 +25,7 @@ REQUEST: ContextVar[str] = ContextVar("request", default="")
 
 #: The fields that `extra=` may give, beside those that every line has. Values are numbers or single words.
 FIELDS: Final = (
-    *("attempt", "bytes", "call_site", "code", "events", "host", "key", "milliseconds", "pack", "port"),
+    *("attempt", "bytes", "call_site", "code", "events", "host", "key", "milliseconds", "pack", "port", "query"),
     *("route", "rule", "seconds", "sequence", "status"),
 )
 
