@@ -198,10 +198,11 @@ def process(folder: Path, door: str = "", tables: str = "") -> Iterator[Process]
         started.signal(9)
 
 
-def fairgate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def fairgate(*arguments: str | Path, key: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with an API key where one is given."""
     command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
+    environment = ENVIRONMENT | ({"FAIRGATE_KEY": key} if key else {})
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 def free_port() -> int:

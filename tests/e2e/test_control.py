@@ -1,8 +1,9 @@
 """What operators change through a door that is running, and what nobody can read after an erasure."""
 
 import signal
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import polars as pl
 import pytest
@@ -10,20 +11,15 @@ import pytest
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.domain.access import Scope
 from fairgate.entrypoints.access import new_key
-from tests.e2e.doors import COMMAND, ENVIRONMENT, Process
+from tests.e2e.doors import Process, fairgate
 from tests.support import NOW, body, request
 from tests.unit.pipeline.test_erase import ADA, BOB, PERSONAL, readable
 
-
-def fairgate(*arguments: str | Path, key: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    command = [*COMMAND, *map(str, arguments)]
-    environment = ENVIRONMENT | ({"FAIRGATE_KEY": key} if key else {})
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+Start: TypeAlias = Callable[..., Process]
 
 
-def test_lists_and_switches_are_changed_through_the_door_that_runs(tmp_path: Path) -> None:
-    process = Process(tmp_path)
+def test_lists_and_switches_are_changed_through_the_door_that_runs(start: Start, tmp_path: Path) -> None:
+    process = start()
     where = ("--config", tmp_path / "fairgate.toml", "--why", "a test")
     with process.ready() as client:
         assert "in the list banned until" in fairgate("list", "banned", "crook", "--for", "7d", *where).stdout
@@ -46,8 +42,10 @@ def test_lists_and_switches_are_changed_through_the_door_that_runs(tmp_path: Pat
         (("switch", "burst", "off", "--url", "http://127.0.0.1:9"), "Name its address with --url"),
     ],
 )
-def test_what_the_door_refuses_is_told_in_its_words(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
-    process = Process(tmp_path)
+def test_what_the_door_refuses_is_told_in_its_words(
+    start: Start, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    process = start()
     with process.ready():
         done = fairgate(*arguments, "--config", tmp_path / "fairgate.toml", "--why", "a test")
     process.signal(signal.SIGTERM)
@@ -56,8 +54,8 @@ def test_what_the_door_refuses_is_told_in_its_words(tmp_path: Path, arguments: t
     assert "Traceback" not in done.stderr
 
 
-def test_a_key_is_needed_once_there_is_one(tmp_path: Path) -> None:
-    process = Process(tmp_path)
+def test_a_key_is_needed_once_there_is_one(start: Start, tmp_path: Path) -> None:
+    process = start()
     where = ("--config", tmp_path / "fairgate.toml", "--why", "a test")
     with process.ready() as client:
         client.post("/v1/decide", content=ADA[0])
@@ -67,7 +65,7 @@ def test_a_key_is_needed_once_there_is_one(tmp_path: Path) -> None:
                 texts[scope], key = new_key(scope.value, frozenset({scope}), NOW, None)
                 keys.add(key)
     process.signal(signal.SIGTERM)
-    process = Process(tmp_path)
+    process = start()
     with process.ready():
         assert "key" in fairgate("erase", "ada", *where).stderr
         assert "admin" in fairgate("erase", "ada", *where, key=texts[Scope.READ]).stderr
@@ -76,9 +74,9 @@ def test_a_key_is_needed_once_there_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("running", [True, False])
-def test_nothing_of_an_erased_account_is_readable(tmp_path: Path, *, running: bool) -> None:
+def test_nothing_of_an_erased_account_is_readable(start: Start, tmp_path: Path, *, running: bool) -> None:
     """In no file of the data folder, by nobody: not in the log, nor in snapshots, nor through the door."""
-    process, data = Process(tmp_path), tmp_path / "data"
+    process, data = start(), tmp_path / "data"
     where = ("--config", tmp_path / "fairgate.toml", "--why", "she asked")
     with process.ready() as client:
         for each in (*ADA, *BOB, *(body({"account": f"a{at}"}, id=f"more{at}") for at in range(310))):
@@ -103,7 +101,7 @@ def test_nothing_of_an_erased_account_is_readable(tmp_path: Path, *, running: bo
     verified = fairgate("log", "verify", data, "--decisions")
     assert "3 events were erased" in verified.stdout
     assert verified.returncode == 0, verified.stdout
-    process = Process(tmp_path)
+    process = start()
     with process.ready() as client:
         found = client.get("/v1/decisions/1").json()
         assert found["event"]["attributes"]["account"] == "ada"

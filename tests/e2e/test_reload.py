@@ -2,14 +2,17 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 
-from tests.e2e.doors import Process
-from tests.e2e.test_control import fairgate
+from tests.e2e.doors import Process, fairgate
 from tests.support import PACK, body, request
 from tests.unit.pipeline.live import NEXT_PACK
+
+Start: TypeAlias = Callable[..., Process]
 
 
 class Load(threading.Thread):
@@ -38,8 +41,8 @@ class Load(threading.Thread):
             number += 301
 
 
-def test_a_pack_goes_live_under_load(tmp_path: Path) -> None:
-    process = Process(tmp_path)
+def test_a_pack_goes_live_under_load(start: Start, tmp_path: Path) -> None:
+    process = start()
     pack, where = tmp_path / "pack" / "pack.toml", ("--config", tmp_path / "fairgate.toml")
     with process.ready() as client:
         sender = Load(client)
@@ -72,8 +75,8 @@ def test_a_pack_goes_live_under_load(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "prepared").exists()
 
 
-def test_a_door_that_would_have_to_read_too_much_says_so(tmp_path: Path) -> None:
-    process = Process(tmp_path)
+def test_a_door_that_would_have_to_read_too_much_says_so(start: Start, tmp_path: Path) -> None:
+    process = start()
     with process.ready() as client:
         client.post("/v1/decide", content=body())
         assert client.post("/v1/reload").json()["changed"] is False
@@ -82,12 +85,12 @@ def test_a_door_that_would_have_to_read_too_much_says_so(tmp_path: Path) -> None
     process.signal(signal.SIGTERM)
 
 
-def test_a_start_with_faults_in_the_pack_keeps_the_one_that_was_live(tmp_path: Path) -> None:
-    process = Process(tmp_path)
+def test_a_start_with_faults_in_the_pack_keeps_the_one_that_was_live(start: Start, tmp_path: Path) -> None:
+    process = start()
     with process.ready() as client:
         client.post("/v1/decide", content=body())
     process.signal(signal.SIGKILL)
-    process = Process(tmp_path, pack=PACK.replace("by=account", "by=acount", 1))
+    process = start(pack=PACK.replace("by=account", "by=acount", 1))
     with process.ready() as client:
         answer = client.post("/v1/decide", content=request(1)).json()
         assert client.get(f"/v1/decisions/{answer['sequence']}").json()["decision"]["pack"].startswith("support 1")

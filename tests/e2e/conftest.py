@@ -1,0 +1,22 @@
+"""Server processes that end with their test, however that ends."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.doors import Process
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Starts a server on the test's own folder; again, after it was ended. For the parameters see `Process`."""
+    started: list[Process] = []
+
+    def begin(**given: str) -> Process:
+        started.append(Process(tmp_path, **given))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.signal(9)
