@@ -67,6 +67,7 @@ def show(rows: list[Row]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run all benchmarks, or those named."""
+    REPORT.parent.mkdir(exist_ok=True)
     if arguments[:1] == ["--rows"]:
         rows = import_module(f"tests.benchmarks.bench_{arguments[1]}").run()
         sys.stdout.buffer.write(msgspec.json.encode(rows))
@@ -80,7 +81,6 @@ def main(arguments: list[str]) -> int:
         print(f"... {name}", file=sys.stderr, flush=True)
         rows += measured(name)
     show(rows)
-    REPORT.parent.mkdir(exist_ok=True)
     report = {"machine": machine(), "rows": [{**asdict(row), "ok": row.ok} for row in rows]}
     REPORT.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
     return 0 if all(row.ok is not False for row in rows) else 1

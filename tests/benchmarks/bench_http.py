@@ -48,7 +48,6 @@ end
 
 def run() -> list[Row]:
     """The figures of the door, the time of one synced write beside them."""
-    BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as name, door(Path(name)) as port:
         folder = Path(name)
         rate = throughput(folder, port)
