@@ -16,7 +16,7 @@ from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.errors import BadSettings, LakeLocked
-from fairgate.domain.secret import SECRET_BITS, Secrets
+from fairgate.domain.secret import MOST_VERSIONS, SECRET_BITS, Secrets
 from fairgate.ingest.identifiers import TYPES
 from fairgate.kernel.rows import Rows, warm
 from fairgate.language.check_pack import check_pack
@@ -47,7 +47,7 @@ SUBJECT_KEYS = "subjects.keys"
 PREPARED = "prepared"
 #: Records that a door reads by itself before it goes over to another pack: seconds of them.
 MOST_TO_FOLLOW = 200_000
-_VERSIONED = re.compile(r"(?:([1-9][0-9]{0,3}):)?([0-9a-fA-F]{16,64})")
+_VERSIONED = re.compile(r"(?:([1-9][0-9]{0,2}):)?([0-9a-fA-F]{16,64})")
 
 
 def pack_folder(name: str) -> Path:
@@ -90,9 +90,31 @@ def secrets_of(data: Path, *, make: bool = True) -> Secrets:
             raise BadSettings(f"{path} can't be read: {error}.") from error
     matches = [_VERSIONED.fullmatch(each) for each in given.replace(",", " ").split()]
     found = {int(match[1] or 1): int(match[2], 16) for match in matches if match}
-    if not found or len(found) != len(matches):
-        raise BadSettings(f"{SECRET_VARIABLE} must be 16 to 64 hexadecimal digits, or versions of it as 1:...,2:....")
+    if not found or len(found) != len(matches) or max(found) > MOST_VERSIONS:
+        what = f"{SECRET_VARIABLE} must be 16 to 64 hexadecimal digits, or versions of it as 1:...,2:...."
+        raise BadSettings(f"{what} At most {MOST_VERSIONS} versions are known.")
     return Secrets(found)
+
+
+def rotate_secret(data: Path) -> int:
+    """Add a version to the secret of a data folder, durably; returns its number. It is used from the next start on.
+
+    Raises `BadSettings` where the secret is in the environment, or there is none.
+    """
+    secrets_now = secrets_of(data, make=False)
+    version = secrets_now.newest + 1
+    if SECRET_VARIABLE in os.environ:
+        what = f"The secret is in {SECRET_VARIABLE}: add a version to it, as `,{version}:` and 64 hexadecimal digits."
+        raise BadSettings(f"{what} Give all versions, the older ones with their numbers.")
+    held = {**secrets_now.versions, version: secrets.randbits(SECRET_BITS)}
+    partial = data / "secret.partial"
+    with partial.open("w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.writelines(f"{number}:{secret:064x}\n" for number, secret in sorted(held.items()))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(data / "secret")
+    return version
 
 
 def _make_secret(path: Path) -> None:

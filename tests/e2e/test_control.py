@@ -11,7 +11,7 @@ import pytest
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.domain.access import Scope
 from fairgate.entrypoints.access import new_key
-from tests.e2e.doors import Process, fairgate
+from tests.e2e.doors import ENVIRONMENT, Process, fairgate
 from tests.support import NOW, body, request
 from tests.unit.pipeline.test_erase import ADA, BOB, PERSONAL, readable
 
@@ -109,3 +109,44 @@ def test_nothing_of_an_erased_account_is_readable(start: Start, tmp_path: Path, 
         again = client.post("/v1/decide", content=ADA[0]).json()
         assert again["repeated"]
     process.signal(signal.SIGTERM)
+
+
+def test_a_rotated_secret_opens_what_was_sealed_before(start: Start, tmp_path: Path) -> None:
+    process, data = start(), tmp_path / "data"
+    with process.ready() as client:
+        client.post("/v1/decide", content=ADA[0])
+        before = client.get("/v1/decisions/1").json()["event"]["personal"]
+    assert process.signal(signal.SIGTERM) == 0
+    first = (data / "secret").read_text()
+    rotated = fairgate("secret", "rotate", "--config", tmp_path / "fairgate.toml")
+    assert "version 2 of the secret" in rotated.stdout
+    assert (data / "secret").read_text().startswith(first)
+    assert (data / "secret").stat().st_mode & 0o777 == 0o600
+    process = start()
+    with process.ready() as client:
+        assert client.post("/v1/decide", content=ADA[0]).json()["repeated"]
+        client.post("/v1/decide", content=ADA[1])
+        found = client.get("/v1/decisions/3").json()["event"]["personal"]
+        old = client.get("/v1/decisions/1").json()["event"]["personal"]
+    process.signal(signal.SIGTERM)
+    assert old == before
+    assert old["ip"].startswith("t1:")
+    assert found["ip"].startswith("t2:")
+    readable_values = fairgate(
+        "sql",
+        "--data",
+        data,
+        "--form",
+        "csv",
+        "--personal",
+        "SELECT ip FROM account_signup UNION SELECT ip FROM api_request",
+    ).stdout
+    assert {PERSONAL[1], PERSONAL[2]} <= set(readable_values.split())
+    assert fairgate("log", "verify", data, "--decisions").returncode == 0
+
+
+def test_a_secret_of_the_environment_is_not_rotated_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "FAIRGATE_SECRET", "ab" * 32)
+    done = fairgate("secret", "rotate", "--data", tmp_path)
+    assert done.returncode == 1
+    assert "add a version to it, as `,2:`" in done.stderr

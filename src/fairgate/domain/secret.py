@@ -11,6 +11,8 @@ from hashlib import blake2b
 
 #: Bits of a secret.
 SECRET_BITS = 256
+#: The highest version: it stands in one byte.
+MOST_VERSIONS = 255
 TOKEN_BYTES = 16
 _MOST_HELD = 1 << 17
 _TOKEN = re.compile(r"t[1-9][0-9]*:[0-9a-f]{32}")

@@ -376,6 +376,23 @@ def upgrade(config: Path | None, data: Path | None, *, remove_old: bool) -> None
 
 
 @main.group()
+def secret() -> None:
+    """Look after the secret that tokens and seals are made with."""
+
+
+@secret.command("rotate")
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
+def secret_rotate(config: Path | None, data: Path | None) -> None:
+    """Add a version of the secret. The next start counts all again under it; the older ones go on opening."""
+    from fairgate.settings import settings_of
+    from fairgate.wiring import rotate_secret
+
+    version = rotate_secret(settings_of(config, _given(data=data)).data)
+    click.echo(f"version {version} of the secret is used from the next start on; keep the older ones, and back it up")
+
+
+@main.group()
 def log() -> None:
     """Look after the event log."""
 

@@ -25,7 +25,7 @@ from fairgate.language.tree import Kind
 from fairgate.pipeline.engine import FeatureValue, evidence, typed
 from fairgate.pipeline.lookup import Lookup
 from fairgate.pipeline.records import EventRecord, PackRecord, RecordReader
-from fairgate.pipeline.seals import NOBODY
+from fairgate.pipeline.seals import NOBODY, sealed_under
 
 #: What was sealed under a number; None where its subject is erased.
 Opened: TypeAlias = Callable[[int, bytes], bytes | None]
@@ -155,6 +155,7 @@ class _Words:
 def _personal(event: Event, record: EventRecord, pack: PackRecord) -> dict[str, Any]:
     """The personal attributes that are there: as sent, else as tokens."""
     tokens = dict(zip(pack.tokens[record.type], record.tokens, strict=True))
-    hidden = {name: token_text(pack.secret, token) for name, token in tokens.items() if token and "." not in name}
+    version = sealed_under(record.sealed) if record.key != NOBODY else pack.secret
+    hidden = {name: token_text(version, token) for name, token in tokens.items() if token and "." not in name}
     sent = {name: getattr(event.data, name) for name in pack.personal[record.type]}
     return hidden | {name: value for name, value in sent.items() if value is not None and not isinstance(value, Erased)}

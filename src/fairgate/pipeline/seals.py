@@ -67,7 +67,7 @@ class Seals:
 
         Raises `SealBroken` where it was not sealed so, and `KeysUnusable`.
         """
-        slot, secret = self._keys.get(number), self._derived.get(sealed[0])
+        slot, secret = self._keys.get(number), self._derived.get(sealed_under(sealed))
         if slot is None or secret is None:
             return None
         try:
@@ -117,6 +117,11 @@ class Seals:
             self._ready.clear()
         ready = self._ready[subject] = number, _cipher(slot, self._derived[self._version])
         return ready
+
+
+def sealed_under(sealed: bytes) -> int:
+    """The version of the secret that something was sealed under, and its tokens were made with."""
+    return sealed[0]
 
 
 def _cipher(slot: bytes, secret: bytes) -> AESGCM:
