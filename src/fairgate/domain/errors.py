@@ -1,12 +1,24 @@
 """The one error tree.
 
 FairgateError
-+-- LogError              the event log and its files
-|   +-- LogUnavailable
-|   +-- LogLocked
-|   +-- LogTooNew
-|   +-- LogBroken
-|   +-- LogDamaged
++-- AtPlace               a file or a folder: where, what happened there, and what to do
+|   +-- LogError          the event log and its files
+|   |   +-- LogUnavailable
+|   |   +-- LogLocked
+|   |   +-- LogTooNew
+|   |   +-- LogBroken
+|   |   +-- LogDamaged
+|   +-- LakeError         the lake and its files
+|   |   +-- LakeUnavailable
+|   |   +-- LakeLocked
+|   |   +-- LakeTooNew
+|   |   +-- LakeDamaged
+|   +-- KeysUnusable      the file of the keys that personal data is sealed under
+|   +-- InputUnreadable   a file of events to be read in
+|   +-- RecordingUnusable a folder of recorded features
+|   +-- BackupUnusable
+|   +-- CopyFailed        a backup, or what is restored from one
+|   +-- KeysUnavailable   the store of API keys
 +-- RecordTooLarge
 +-- NoSuchRecord          also a LookupError
 +-- RecordUnreadable      a whole record whose contents make no sense
@@ -15,23 +27,15 @@ FairgateError
 +-- DeadlinePassed
 +-- ReloadUnderWay
 +-- NotPrepared           a pack that is to go live while events are taken
-+-- KeysUnusable          the file of the keys that personal data is sealed under
 +-- SealBroken            something sealed that its key doesn't open
 +-- NothingSealed         also a LookupError
-+-- LakeError              the lake and its files
-|   +-- LakeUnavailable
-|   +-- LakeLocked
-|   +-- LakeTooNew
-|   +-- LakeDamaged
-|   +-- LakeAhead
++-- LakeAhead
 +-- NotInLake             also a LookupError
 +-- QueryError            SQL over the lake
 |   +-- QueryRefused
 |   +-- QueryFailed
 |   +-- QueryTooLong
 |   +-- QueryTooBig
-+-- InputUnreadable       a file of events to be read in
-+-- RecordingUnusable     a folder of recorded features
 +-- NothingToCompare      a backtest without a history
 +-- NotRecorded           what a backtest needs of a recording
 +-- NoSuchRule            also a LookupError
@@ -44,9 +48,6 @@ FairgateError
 +-- BadSettings
 +-- BadRequest            what an operator asks for
 +-- UpgradeImpossible     a record of an older format
-+-- BackupUnusable
-+-- CopyFailed            a backup, or what is restored from one
-+-- KeysUnavailable       the store of API keys
 +-- NoSuchKey             also a LookupError
 +-- KeyEnded              an API key that is to be changed, and has ended
 +-- DeskUnwritable        the desk's own files
@@ -64,10 +65,10 @@ class FairgateError(Exception):
     """Fairgate could not do what was asked."""
 
 
-class LogError(FairgateError):
-    """The event log cannot be used.
+class AtPlace(FairgateError):
+    """Something is wrong with a file or a folder.
 
-    `where` is the directory or file concerned, `what` happened there, and `remedy` is what to do, as a sentence.
+    `where` is the one concerned, `what` happened there, and `remedy` is what to do, as a sentence.
     """
 
     def __init__(self, where: Path, what: str, remedy: str) -> None:
@@ -76,6 +77,10 @@ class LogError(FairgateError):
 
     def __str__(self) -> str:
         return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
+
+
+class LogError(AtPlace):
+    """The event log cannot be used."""
 
 
 class LogUnavailable(LogError):
@@ -178,15 +183,8 @@ class NotPrepared(FairgateError):
         )
 
 
-class KeysUnusable(FairgateError):
+class KeysUnusable(AtPlace):
     """The keys of personal data can't be used."""
-
-    def __init__(self, where: Path, what: str, remedy: str) -> None:
-        super().__init__(where, what, remedy)
-        self.where, self.what, self.remedy = where, what, remedy
-
-    def __str__(self) -> str:
-        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
 
 
 class SealBroken(FairgateError):
@@ -210,18 +208,11 @@ class NothingSealed(FairgateError, LookupError):
         return f"{_first_line(self)} Nothing was erased: check how the account is written."
 
 
-class LakeError(FairgateError):
+class LakeError(AtPlace):
     """The lake cannot be used.
 
     `where` is the directory or file concerned, `what` happened there, and `remedy` is what to do, as a sentence.
     """
-
-    def __init__(self, where: Path, what: str, remedy: str) -> None:
-        super().__init__(where, what, remedy)
-        self.where, self.what, self.remedy = where, what, remedy
-
-    def __str__(self) -> str:
-        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
 
 
 class LakeUnavailable(LakeError):
@@ -292,26 +283,12 @@ class QueryTooBig(QueryError):
     """The query needs more memory than it may use."""
 
 
-class InputUnreadable(FairgateError):
+class InputUnreadable(AtPlace):
     """An input file cannot be read."""
 
-    def __init__(self, where: Path, what: str, remedy: str) -> None:
-        super().__init__(where, what, remedy)
-        self.where, self.what, self.remedy = where, what, remedy
 
-    def __str__(self) -> str:
-        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
-
-
-class RecordingUnusable(FairgateError):
+class RecordingUnusable(AtPlace):
     """A folder of recorded features cannot be written or read."""
-
-    def __init__(self, where: Path, what: str, remedy: str) -> None:
-        super().__init__(where, what, remedy)
-        self.where, self.what, self.remedy = where, what, remedy
-
-    def __str__(self) -> str:
-        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
 
 
 class NothingToCompare(FairgateError):
@@ -435,37 +412,16 @@ class UpgradeImpossible(FairgateError):
         return f"{_first_line(self)} Record {self.sequence}: {self.what}. {remedy}"
 
 
-class BackupUnusable(FairgateError):
+class BackupUnusable(AtPlace):
     """The backup can't be used."""
 
-    def __init__(self, where: Path, what: str, remedy: str) -> None:
-        super().__init__(where, what, remedy)
-        self.where, self.what, self.remedy = where, what, remedy
 
-    def __str__(self) -> str:
-        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
-
-
-class CopyFailed(FairgateError):
+class CopyFailed(AtPlace):
     """The copy cannot be written."""
 
-    def __init__(self, where: Path, what: str, remedy: str) -> None:
-        super().__init__(where, what, remedy)
-        self.where, self.what, self.remedy = where, what, remedy
 
-    def __str__(self) -> str:
-        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
-
-
-class KeysUnavailable(FairgateError):
+class KeysUnavailable(AtPlace):
     """The API keys cannot be read or written."""
-
-    def __init__(self, where: Path, what: str, remedy: str) -> None:
-        super().__init__(where, what, remedy)
-        self.where, self.what, self.remedy = where, what, remedy
-
-    def __str__(self) -> str:
-        return f"{_first_line(self)} {self.where}: {self.what}. {self.remedy}"
 
 
 class NoSuchKey(FairgateError, LookupError):

@@ -20,7 +20,8 @@ from fairgate.domain.event import Event, Refusal, microseconds
 from fairgate.entrypoints.access import Access
 from fairgate.entrypoints.demo_screen import Day, Shown, line, live_view, print_summary
 from fairgate.entrypoints.door.asgi import Application
-from fairgate.entrypoints.serve_command import application_of, listening, server_of, stop_on_signals
+from fairgate.entrypoints.http_server import stop_on_signals
+from fairgate.entrypoints.serve_command import application_of, listening, server_of
 from fairgate.ingest.decode import Taken
 from fairgate.pipeline.online import Outcome
 from fairgate.settings import DoorSettings, Settings

@@ -2,19 +2,13 @@
 
 import contextlib
 import logging
-import math
 import os
 import shutil
-import signal
 import socket
 import sys
-from collections.abc import Callable
-from types import FrameType
-
-import uvicorn
 
 from fairgate.backends.embedded.clock import SystemClock
-from fairgate.domain.errors import BadSettings, FairgateError
+from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.audit import Audit
@@ -24,6 +18,7 @@ from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
+from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
 from fairgate.monitor.logs import configure
 from fairgate.settings import Settings
 from fairgate.wiring import open_keys
@@ -33,6 +28,7 @@ _NICER = 10
 #: Seconds that a desk gets to stop when the door is gone.
 _STOP_SECONDS = 8.0
 _BACKLOG = 128
+_REMEDY = "Set desk.port to another, or desk.enabled to false."
 #: Connections at a time, so that they leave files to open for everything else.
 _CONNECTIONS = 800
 _log = logging.getLogger(__name__)
@@ -48,7 +44,7 @@ def run(settings: Settings) -> int:
         require_keys(settings.desk.host, keys, clock.now())
         access = Access(keys, clock, settings.desk.host)
         stack.enter_context(kept_fresh(access))
-        listener = stack.enter_context(_listening(settings))
+        listener = stack.enter_context(listening_at(settings.desk.host, settings.desk.port, _REMEDY, _BACKLOG))
         shutil.rmtree(scratch_of(settings), ignore_errors=True)  # left by workers that were killed
         audit = Audit(desk / "audit.jsonl", clock)
         stack.callback(audit.close)
@@ -66,55 +62,13 @@ def _serve(office: Office, listener: socket.socket) -> int:
         failed = True
         server.should_exit = True
 
-    server = _server(office, fail)
-    _stop_on_signals(server)
+    tls = office.settings.door
+    server = server_for(app_of(office, fail), tls, _STOP_SECONDS / 2, http="httptools", limit_concurrency=_CONNECTIONS)
+    stop_on_signals(server)
     host, port = listener.getsockname()[:2]
     _log.info("the desk listens", extra={"host": host, "port": port})
     server.run(sockets=[listener])
     return int(failed or not server.started)
-
-
-def _server(office: Office, fail: Callable[[], None]) -> uvicorn.Server:
-    settings = office.settings
-    config = uvicorn.Config(
-        app_of(office, fail),
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        interface="asgi3",
-        proxy_headers=False,
-        log_config=None,
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=math.ceil(_STOP_SECONDS / 2),
-        ssl_certfile=settings.door.tls_cert,
-        ssl_keyfile=settings.door.tls_key,
-    )
-    return uvicorn.Server(config)
-
-
-def _stop_on_signals(server: uvicorn.Server) -> None:
-    """Let a stop by signal end with a return. The server raises the signal again after it, which would kill."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        server.should_exit = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-
-def _listening(settings: Settings) -> socket.socket:
-    desk = settings.desk
-    try:
-        return socket.create_server(
-            (desk.host, desk.port), family=socket.AF_INET6 if ":" in desk.host else socket.AF_INET, backlog=_BACKLOG
-        )
-    except OSError as error:
-        what = f"{desk.host}, port {desk.port} can't be listened at: {error.strerror or error}"
-        raise BadSettings(f"{what}. Set desk.port to another, or desk.enabled to false.") from error
 
 
 def supervised() -> int:

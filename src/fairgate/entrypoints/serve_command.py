@@ -1,22 +1,17 @@
 """`fairgate serve`: the door, until it is told to stop."""
 
 import contextlib
-import math
 import resource
-import signal
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
-
-import uvicorn
 
 from fairgate.backends.embedded.clock import SystemClock
-from fairgate.domain.errors import BadSettings
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
 from fairgate.entrypoints.door.asgi import Application
 from fairgate.entrypoints.door.connection import Connection
 from fairgate.entrypoints.door.door import Door, Live
+from fairgate.entrypoints.http_server import Server, listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.openapi import ALL_ROUTES
 from fairgate.entrypoints.supervisor import supervised_desk
 from fairgate.ingest.decode import Taken
@@ -74,33 +69,12 @@ def application_of(
     return Application(door, access, traces or NoTraces(), ALL_ROUTES)
 
 
-class Server(uvicorn.Server):
-    """Stops gracefully at the first signal; the second ends the process at once, which loses nothing acknowledged."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's parameters
-        """Handle a signal. It is not raised again after the stop, as the server by itself would."""
-        self.should_exit = True
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-
-
-def stop_on_signals(server: Server) -> None:
-    """Let a stop by signal end with a return, also before and after the server handles signals itself."""
-    signal.signal(signal.SIGTERM, server.handle_exit)
-    signal.signal(signal.SIGINT, server.handle_exit)
-
-
 def listening(settings: DoorSettings) -> socket.socket:
     """A socket that listens there, port 0 taking a free one; raises `BadSettings` where that can't be.
 
     Its connections end when a client takes nothing of what it is sent for as long as a request may take to arrive.
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        what = f"{settings.host}, port {settings.port} can't be listened at: {error.strerror or error}"
-        raise BadSettings(f"{what}. Choose another with --port.") from error
+    listener = listening_at(settings.host, settings.port, "Choose another with --port.", _BACKLOG)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         milliseconds = max(1, int(settings.body_seconds * 1_000))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
@@ -118,26 +92,4 @@ def allow_files(wanted: int) -> None:
 def server_of(application: Application) -> Server:
     """The HTTP server around a door. Raises `BadSettings` where the certificate can't be used."""
     settings = application.door.settings.door
-    config = uvicorn.Config(
-        application,
-        loop="uvloop",
-        http=Connection,
-        ws="none",
-        lifespan="on",
-        interface="asgi3",
-        proxy_headers=False,
-        log_config=None,
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=math.ceil(settings.stop_seconds),
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
-    )
-    try:
-        config.load()
-    except OSError as error:
-        what = f"{settings.tls_cert} and {settings.tls_key} can't be used: {error.strerror or error}"
-        raise BadSettings(f"{what}. They must be PEM files of a certificate chain and its private key.") from error
-    return Server(config)
+    return server_for(application, settings, settings.stop_seconds, http=Connection, timeout_keep_alive=_IDLE_SECONDS)
