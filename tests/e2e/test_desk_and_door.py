@@ -94,6 +94,7 @@ def test_serve_keeps_a_desk_and_the_door_misses_nothing(pair: Pair) -> None:
         assert pair.desk_pid() != first
         assert not any(map(lives, workers))
         until(lambda: rows(desk, COUNT) == [[pair.sent]])
+        assert {"fairgate_desk_up 1.0", "fairgate_desk_starts_total 2.0"} <= set(door.get("/metrics").text.splitlines())
     assert "the desk ended with code -9" in pair.output
 
 

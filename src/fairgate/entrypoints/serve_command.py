@@ -13,9 +13,10 @@ from fairgate.entrypoints.door.connection import Connection
 from fairgate.entrypoints.door.door import Door, Live
 from fairgate.entrypoints.http_server import Server, listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.openapi import ALL_ROUTES
-from fairgate.entrypoints.supervisor import supervised_desk
+from fairgate.entrypoints.supervisor import Supervisor, supervised_desk
 from fairgate.ingest.decode import Taken
 from fairgate.monitor.logs import configure
+from fairgate.monitor.metric_list import DeskReading
 from fairgate.monitor.metrics import DoorMetrics
 from fairgate.monitor.traces import NoTraces
 from fairgate.pipeline.online import Outcome
@@ -43,30 +44,38 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
         stack.enter_context(kept_fresh(access))
         traces = stack.enter_context(traces_from(settings.telemetry.otlp_endpoint, settings.telemetry.otlp_share))
         live = stack.enter_context(contextlib.closing(LivePipeline(settings, clock)))
-        server = server_of(application_of(live, settings, access, traces=traces))
+        desk = supervised_desk(settings) if settings.desk.enabled else None
+        told = None if desk is None else lambda: _reading_of(desk)
+        server = server_of(application_of(live, settings, access, traces=traces, desk=told))
         calm_collector()
         listener = stack.enter_context(listening(settings.door))
         allow_files(settings.door.connections + _FILES)
-        if settings.desk.enabled:
-            stack.enter_context(supervised_desk(settings))
+        if desk is not None:
+            stack.enter_context(desk)
         stop_on_signals(server)
         server.run(sockets=[listener])
     return 0
 
 
-def application_of(
+def application_of(  # noqa: PLR0913 - what a door is put together from
     live: Live,
     settings: Settings,
     access: Access,
     *,
     traces: Traces | None = None,
     on_taken: Callable[[Taken, Outcome], None] | None = None,
+    desk: Callable[[], DeskReading] | None = None,
 ) -> Application:
     """The door with its metrics; for the parameters see `Door`."""
     routes = [route.path for route in ALL_ROUTES]
     metrics = DoorMetrics(live.pipeline.engine.checked.pack, routes, ["default", *settings.call_site])
-    door = Door(live, settings, metrics, on_taken=on_taken)
+    door = Door(live, settings, metrics, on_taken=on_taken, desk=desk)
     return Application(door, access, traces or NoTraces(), ALL_ROUTES)
+
+
+def _reading_of(desk: Supervisor) -> DeskReading:
+    state = desk.state
+    return DeskReading(state.pid is not None, state.starts)
 
 
 def listening(settings: DoorSettings) -> socket.socket:

@@ -19,6 +19,14 @@ EVENTS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 
 
 
 @dataclass(frozen=True, slots=True)
+class DeskReading:
+    """Whether a desk runs beside the door, and how often it was started."""
+
+    up: bool
+    starts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What is read from the door when somebody asks: sizes, and totals that are counted elsewhere. Ages are seconds."""
 
@@ -29,7 +37,7 @@ class Reading:
     rule_errors: int
     feature_errors: int
     snapshot_age: float | None = None
-    lake_lag: float | None = None
+    desk: DeskReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +124,16 @@ METRICS: Final = (
         read=lambda r: r.snapshot_age,
     ),
     Declared(
-        "fairgate_lake_lag_seconds",
+        "fairgate_desk_up",
         "gauge",
-        "Seconds that the lake is behind the log; missing while that isn't known.",
-        read=lambda r: r.lake_lag,
+        "1 while the desk's process runs, else 0; missing without one.",
+        read=lambda r: None if r.desk is None else float(r.desk.up),
+    ),
+    Declared(
+        "fairgate_desk_starts",
+        "counter",
+        "Times that the desk was started; missing without one.",
+        read=lambda r: None if r.desk is None else r.desk.starts,
     ),
 )
 

@@ -12,7 +12,7 @@ from fairgate.domain.event import Decision, Refusal
 from fairgate.domain.pack import Pack
 from fairgate.ingest import decode
 from fairgate.kernel.rows import RowsSize
-from fairgate.monitor.metric_list import METRICS, OTHER, REFUSALS, Reading, metrics_page
+from fairgate.monitor.metric_list import METRICS, OTHER, REFUSALS, DeskReading, Reading, metrics_page
 from fairgate.monitor.metrics import DoorMetrics
 from fairgate.pipeline.online import Answer
 from fairgate.wiring import checked_from
@@ -121,10 +121,10 @@ def test_sizes_are_read_when_somebody_asks(metrics: DoorMetrics) -> None:
     assert [value(found, name) for name in names] == [3, 2, 77, 10, 2_000, 6]
     assert [value(found, name) for name in ("rule_errors_total", "feature_errors_total")] == [4, 5]
     assert value(found, "snapshot_age_seconds") is None
-    assert value(found, "lake_lag_seconds") is None
-    known = Reading(0, 0, 0, READING.rows, 0, 0, snapshot_age=12.5, lake_lag=3.0)
+    assert value(found, "desk_up") is None
+    known = Reading(0, 0, 0, READING.rows, 0, 0, snapshot_age=12.5, desk=DeskReading(up=True, starts=3))
     found = shown(metrics, known)
-    assert [value(found, name) for name in ("snapshot_age_seconds", "lake_lag_seconds")] == [12.5, 3.0]
+    assert [value(found, name) for name in ("snapshot_age_seconds", "desk_up", "desk_starts_total")] == [12.5, 1.0, 3.0]
 
 
 def test_another_pack_brings_its_own_labels_and_keeps_what_both_have(metrics: DoorMetrics) -> None:
@@ -171,7 +171,7 @@ def test_each_code_of_a_refusal_is_declared() -> None:
 
 
 def test_each_metric_is_explained_and_shown_as_declared(metrics: DoorMetrics) -> None:
-    reading = Reading(0, 0, 0, READING.rows, 0, 0, snapshot_age=1.0, lake_lag=1.0)
+    reading = Reading(0, 0, 0, READING.rows, 0, 0, snapshot_age=1.0, desk=DeskReading(up=True, starts=1))
     metrics.answered("/v1/decide", 200, 0.001, "signup")
     families = {
         family.name: family
