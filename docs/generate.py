@@ -240,7 +240,7 @@ def reserved() -> str:
 def settings() -> str:
     """Every key of `fairgate.toml`, table by table."""
     shape = inspect.type_info(Settings)
-    assert isinstance(shape, inspect.StructType)  # noqa: S101 - it is one
+    assert isinstance(shape, inspect.StructType)  # noqa: S101 - tells the types: Settings is a struct
     heads = ("key", "type", "default", "limits", "what it says")
     plain = [each for each in shape.fields if _table_of(each) is None]
     parts = ["At the top of the file:", table(heads, *map(_setting, plain))]

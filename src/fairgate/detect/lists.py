@@ -5,7 +5,6 @@ Where that is a personal text, its token is kept instead: a list tells nobody wh
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +17,6 @@ from fairgate.language.checked import CheckedPack
 
 #: The end of an entry that does not expire by itself: pack entries only.
 FOREVER = 1 << 62
-_value = attrgetter("value")
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -177,6 +175,5 @@ def _canonical(checked: CheckedPack, entity: str | None) -> Callable[[str], str]
     for event_type in checked.pack.event_types.values():
         for attribute in event_type.attributes:
             if entity is not None and attribute.entity == entity and attribute.type in checked.semantics:
-                parse = checked.semantics[attribute.type].parse
-                return lambda text: str(_value(parse(text)))
+                return checked.semantics[attribute.type].canonical
     return str

@@ -69,7 +69,7 @@ def settings_file() -> str:
     """`fairgate.toml` with every key: those of the folder itself set, all others as comments with their defaults."""
     set_here = {"pack": PACK, "data": DATA}
     shape = inspect.type_info(Settings)
-    assert isinstance(shape, inspect.StructType)  # noqa: S101 - it is one
+    assert isinstance(shape, inspect.StructType)  # noqa: S101 - tells the types: Settings is a struct
     top, tables = [], []
     for field in shape.fields:
         kind = _bare(field.type)

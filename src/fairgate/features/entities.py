@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,6 @@ from fairgate.features.plan import EntityPlan, FeaturePlan
 from fairgate.kernel.layout import REQUEST_HEADER
 from fairgate.language.semantic import SemanticType
 from fairgate.language.tree import Kind
-
-_canonical = attrgetter("value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class EntityRequests:
         if entity.kind == Kind.NUMBER:
             number = _number(value)
             return str(int(number)) if number.is_integer() else repr(number), hash_number(number, salt)
-        text = value if entity.semantic is None else str(_canonical(self._semantics[entity.semantic].parse(value)))
+        text = value if entity.semantic is None else self._semantics[entity.semantic].canonical(value)
         if not text:
             raise ValueError("is empty")
         return text, tokens.key[text] if entity.personal else hash_text(text, salt)

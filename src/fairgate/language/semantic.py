@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
+
+_value = attrgetter("value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +21,7 @@ class SemanticType:
     parse: Callable[[str], object]
     fields: Mapping[str, str]
     revealing: frozenset[str]
+
+    def canonical(self, text: str) -> str:
+        """The canonical form of a text. Raises as `parse`."""
+        return str(_value(self.parse(text)))

@@ -82,6 +82,6 @@ def tokens_of(secrets: Secrets) -> Callable[[str], Sequence[str]]:
 
 def _canonical(semantic: SemanticType, text: str) -> str | None:
     try:
-        return str(getattr(semantic.parse(text), "value"))  # noqa: B009 - every semantic type has it, by contract
+        return semantic.canonical(text)
     except ValueError:
         return None
