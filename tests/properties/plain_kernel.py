@@ -13,7 +13,7 @@ import numpy as np
 from fairgate.kernel.rows import Rows
 
 _PACKAGE = "fairgate.kernel"
-_MODULES = ("layout", "program", "held", "keys", "rings", "sets", "advance", "arena", "rows")
+_MODULES = ("layout", "program", "held", "keys", "rings", "sets", "advance", "arena", "carry", "rows")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from fairgate.kernel.rows import Rows
-from tests.properties import feature_checks
+from tests.properties import carry_checks, feature_checks
+from tests.properties.carry_cases import Handover, handovers
 from tests.properties.feature_cases import Case, cases
 from tests.properties.test_features import PAUSES
 from tests.properties.test_language_meaning import Moment, agree, conditions, moments
@@ -23,6 +24,12 @@ def test_features_agree_with_the_naive_model(case: Case) -> None:
 @given(cases(), PAUSES)
 def test_features_are_undisturbed(case: Case, pauses: list[feature_checks.Pause]) -> None:
     feature_checks.is_undisturbed(Rows, case, pauses)
+
+
+@LONG
+@given(handovers())
+def test_profiles_survive(handover: Handover) -> None:
+    carry_checks.profiles_survive(Rows, handover)
 
 
 @LONG

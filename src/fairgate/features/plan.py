@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import blake2b
 
 from fairgate.domain.windows import EVER, Window
 from fairgate.kernel.layout import NO_SLOT, REQUEST_HEADER
@@ -54,12 +55,33 @@ class EntityPlan:
     aggregates: tuple[Aggregate, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a cell or a value set takes in: all aggregates that count the same things in the same way share it."""
+
+    fold: Fold
+    on: tuple[str, ...]
+    value: Node | None
+    where: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a profile stands: its family by number, and in that family's rows a value set (`is_new`) or a cell."""
+
+    family: int
+    is_set: bool
+    target: int
+    counted: Counted
+
+
 @dataclass(frozen=True)
 class FeaturePlan:
     """The rows' layout and each event type's part in it. `longest` is the longest window in microseconds.
 
     `salt` is the secret that keys and values are hashed with. `reading` is a program over the same rows that changes
-    none: it has a type for each kind of entity in `entities`.
+    none: it has a type for each kind of entity in `entities`. `profiles` are the aggregates that outlive the windows,
+    by text.
     """
 
     program: Program
@@ -68,16 +90,7 @@ class FeaturePlan:
     salt: int = field(repr=False)
     reading: Program
     entities: Mapping[str, EntityPlan]
-
-
-@dataclass(frozen=True, slots=True)
-class _CellId:
-    """A cell is shared by all aggregates that count the same things in the same way."""
-
-    fold: Fold
-    on: tuple[str, ...]
-    value: Node | None
-    where: Node | None
+    profiles: Mapping[str, Kept]
 
 
 @dataclass
@@ -85,16 +98,16 @@ class _Family:
     """A family while it is laid out."""
 
     by: tuple[Attr, ...]
-    rings: dict[Window, list[_CellId]] = field(default_factory=dict)
-    sets: dict[tuple[Window, bool, _CellId], int] = field(default_factory=dict)
+    rings: dict[Window, list[Counted]] = field(default_factory=dict)
+    sets: dict[tuple[Window, bool, Counted], int] = field(default_factory=dict)
 
-    def cell(self, window: Window, cell: _CellId) -> int:
+    def cell(self, window: Window, cell: Counted) -> int:
         cells = self.rings.setdefault(window, [])
         if cell not in cells:
             cells.append(cell)
         return cells.index(cell)
 
-    def set(self, window: Window, cell: _CellId, *, seen: bool) -> int:
+    def set(self, window: Window, cell: Counted, *, seen: bool) -> int:
         self.rings.setdefault(window, [])
         return self.sets.setdefault((window, seen, cell), len(self.sets))
 
@@ -139,7 +152,7 @@ class _Planner:
         value = Now() if aggregate.name == "since" else aggregate.value
 
         def cell(fold: Fold) -> int:
-            return family.cell(window, _CellId(fold, aggregate.on, value, aggregate.where))
+            return family.cell(window, Counted(fold, aggregate.on, value, aggregate.where))
 
         match aggregate.name:
             case "count":
@@ -149,7 +162,7 @@ class _Planner:
                 return Step(Op.READ_RATIO, family.ring(window), target, other)
             case "distinct" | "is_new":
                 seen = aggregate.name == "is_new"
-                index = family.set(window, _CellId(Fold.ADD, aggregate.on, value, aggregate.where), seen=seen)
+                index = family.set(window, Counted(Fold.ADD, aggregate.on, value, aggregate.where), seen=seen)
                 return Step(Op.READ_IS_NEW if seen else Op.READ_DISTINCT, family.ring(window), index)
             case "since":
                 target, other = cell(Fold.LAST), 0
@@ -158,7 +171,7 @@ class _Planner:
         return Step(_READS[aggregate.name], family.ring(window), target, other)
 
     def plan(self) -> FeaturePlan:
-        families = tuple(self.spec(number, family) for number, family in enumerate(self.families.values(), 1))
+        families = tuple(self.spec(family) for family in self.families.values())
         types, plans = [], {}
         for index, name in enumerate(self.checked.pack.event_types):
             spec, plan = self.event_type(index, name)
@@ -167,14 +180,31 @@ class _Planner:
         longest = max((aggregate.over.length for aggregate in self.aggregates.values()), default=0)
         specs, entities = self.entities()
         reading = Program(families, tuple(specs))
-        return FeaturePlan(Program(families, tuple(types)), plans, longest, self.salt, reading, entities)
+        program, profiles = Program(families, tuple(types)), dict(self.profiles())
+        return FeaturePlan(program, plans, longest, self.salt, reading, entities, profiles)
 
-    def spec(self, number: int, family: _Family) -> FamilySpec:
+    def spec(self, family: _Family) -> FamilySpec:
         rings = tuple(
             RingSpec(window.tick, window.buckets, tuple(cell.fold for cell in cells))
             for window, cells in family.rings.items()
         )
-        return FamilySpec(_spread(self.salt, number), rings, tuple(family.ring(window) for window, _, _ in family.sets))
+        sets = tuple(family.ring(window) for window, _, _ in family.sets)
+        return FamilySpec(self.family_salt(family), rings, sets)
+
+    def family_salt(self, family: _Family) -> int:
+        """A word from the secret salt and what the family is: the same in every pack, another for every other family.
+
+        What it is: its key's attributes and their types, whether each is personal, and whether it outlives the windows.
+        """
+        by = [(each.name, each.part, str(each.kind), each.semantic, self.is_personal(each)) for each in family.by]
+        named = repr((by, EVER in family.rings)).encode()
+        secret = self.salt.to_bytes(8, "little")
+        return int.from_bytes(blake2b(named, digest_size=8, key=secret, person=b"family").digest(), "little")
+
+    def is_personal(self, attr: Attr) -> bool:
+        """Whether an attribute is personal: in one event type, and so in all that have it."""
+        declared = (each.attribute(attr.name) for each in self.checked.pack.event_types.values())
+        return any(each.personal for each in declared if each is not None)
 
     def event_type(self, index: int, name: str) -> tuple[TypeSpec, TypePlan]:
         slots: list[Slot] = []
@@ -218,6 +248,15 @@ class _Planner:
                 asked += mine
         return tuple(touches), tuple(asked)
 
+    def profiles(self) -> Iterable[tuple[str, Kept]]:
+        """Each profile's text, and where it is kept."""
+        for number, family in enumerate(self.families.values()):
+            for text, aggregate in self.aggregates.items():
+                if aggregate.over is EVER and self.family(aggregate) is family:
+                    is_set, target = aggregate.name == "is_new", self.reads[text].target
+                    counted = list(family.sets)[target][-1] if is_set else family.rings[EVER][target]
+                    yield text, Kept(number, is_set, target, counted)
+
     def feeds(self, name: str, family: _Family, slots: list[Slot]) -> Iterable[Step]:
         for window, cells in family.rings.items():
             for target, cell in enumerate(cells):
@@ -243,8 +282,3 @@ def _slot(slots: list[Slot], slot: Slot) -> int:
     if slot not in slots:
         slots.append(slot)
     return REQUEST_HEADER + slots.index(slot)
-
-
-def _spread(salt: int, number: int) -> int:
-    """A word for each family from the secret salt (Weyl sequence with the golden ratio's odd fraction)."""
-    return (salt + number * 0x9E3779B97F4A7C15) % (1 << 64)

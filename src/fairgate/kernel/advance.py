@@ -122,7 +122,7 @@ def _touch(held: Held, touch: int, asked: Asked) -> None:
         for ring in range(program[family + at.FIRST_RING], program[family + at.END_RING], at.RING_WORDS):
             slide(held, ring, row, asked.moment)
     elif feeds:
-        row = _new_row(held, program[touch + at.TOUCH_FAMILY], key, slot, asked.moment)
+        row = new_row(held, program[touch + at.TOUCH_FAMILY], key, slot, asked.moment)
     else:
         _answer_nothing(program, touch, asked)
         return
@@ -137,7 +137,7 @@ def _touch(held: Held, touch: int, asked: Asked) -> None:
 
 
 @part
-def _new_row(held: Held, family: int, key: int, slot: int, moment: Words) -> int:
+def new_row(held: Held, family: int, key: int, slot: int, moment: Words) -> int:
     """An empty row, from the family's free ones or the arena's end, entered in the table."""
     program, counters = held.program, held.counters
     spec, row = _family(program, family), int(counters[at.FREE_ROWS + family])

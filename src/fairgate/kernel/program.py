@@ -164,6 +164,22 @@ class Program:
         return sum(family.row_words + len(family.sets) * at.SPILL_WORDS for family in families)
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What of one family's rows is taken over into rows of another program: see `Rows.carry`.
+
+    `old` is the family's number in the program that the rows were made with and `spec` what it was there, `new` its
+    number in the other. Its one ring never slides, and it has the same salt in both. `cells` and `sets` say which goes
+    where, by index in the old family and in the new; a cell or set of the new that is not among them begins empty.
+    """
+
+    old: int
+    spec: FamilySpec
+    new: int
+    cells: tuple[tuple[int, int], ...]
+    sets: tuple[tuple[int, int], ...]
+
+
 class _Writer:
     """Writes a program's records one after another, each after those it refers to."""
 

@@ -1,6 +1,6 @@
 """The arrays that hold packed rows, grown and swept around the compiled functions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from fairgate.kernel import layout as at
 from fairgate.kernel.advance import advance, rows_of, sweep
 from fairgate.kernel.arena import Arena
+from fairgate.kernel.carry import carry
 from fairgate.kernel.compiled import settle
+from fairgate.kernel.filter import NOTHING, Filter, meet
 from fairgate.kernel.keys import fill, look_up, rehash, remember
-from fairgate.kernel.program import Program, TypeSpec
+from fairgate.kernel.program import FamilySpec, Move, Program, RingSpec, TypeSpec
 
 _SWEEP_BUDGET = 64
 
@@ -99,6 +101,41 @@ class Rows:
         self._table = arrays["table"].astype(np.int64)
         self._counters = arrays["meta"].astype(np.int64)
 
+    def carry(self, arrays: Mapping[str, NDArray[np.int64]], moves: Sequence[Move]) -> None:
+        """Take over, into empty rows, rows of some families from what `arrays` gave of another program's rows.
+
+        A row of which nothing moves is left behind. Raises ValueError where there are rows already, and for a family
+        that slides or that another secret's salt is for: its rows would be found by nobody.
+        """
+        if self._counters[at.BUMP] != 1:
+            raise ValueError("rows can be carried into empty ones only")
+        for move in moves:
+            if move.spec.keep != -1 or move.spec.salt != self.program.families[move.new].salt:
+                raise ValueError(f"family {move.old} is not of the kind and the salt that can be carried")
+        old = np.require(arrays["arena"], np.int64, ["C", "W"])
+        entries = arrays["table"].reshape(-1, 2)
+        rows = np.sort(entries[entries[:, 0] != 0, 1])
+        families = old[rows + at.FAMILY]
+        taken = [rows[families == move.old] for move in moves]
+        self._make_room_for(taken, moves, int(arrays["meta"][at.SPILLS]))
+        words, arena = self.program.words, self._arena.words
+        for move, mine in zip(moves, taken, strict=True):
+            new = self.program.families[move.new]
+            cells = _pairs((move.spec.ring_start(0) + one, new.ring_start(0) + other) for one, other in move.cells)
+            sets = _pairs((move.spec.set_start(one), new.set_start(other)) for one, other in move.sets)
+            carry(words, self._table, arena, self._counters, self._moment, old, mine, move.new, cells, sets)
+
+    def _make_room_for(self, taken: Sequence[NDArray[np.int64]], moves: Sequence[Move], spills: int) -> None:
+        """Room for rows that are moved, and for so many sets that spilled."""
+        rows = sum(mine.size for mine in taken)
+        lengths = [self.program.families[move.new].row_words for move in moves]
+        words = sum(mine.size * length for mine, length in zip(taken, lengths, strict=True))
+        needed = 1 + words + spills * at.SPILL_WORDS
+        if needed > self._arena.words.size:
+            self._arena.grow(needed)
+        if 4 * rows > self._table.size:
+            self._table = _table_for(rows)
+
     def _run(self, program: Program, requests: NDArray[np.uint64], out: NDArray[np.float64], count: int) -> None:
         words, done = program.words, 0
         while done < count:
@@ -137,12 +174,37 @@ class Memory:
         New keys are remembered at `first`, `first` + 1, ... in order. A key met twice in one call is known the second
         time. No key may be 0.
         """
-        if 4 * (self._count + keys.size) > self._table.size:
-            larger = _table_for(self._count + keys.size)
-            rehash(self._table, larger)
-            self._table = larger
+        self._make_room(keys.size)
         answers = np.empty(keys.size, np.int64)
         self._count += remember(self._table, keys.view(np.int64), first, answers)
+        return answers
+
+    def meet(
+        self,
+        keys: NDArray[np.uint64],
+        first: int,
+        words: NDArray[np.int64],
+        elsewhere: Callable[[int], int],
+        *,
+        by_place: bool = False,
+    ) -> NDArray[np.int64]:
+        """As `remember`, where keys are held elsewhere too, which a filter of these words tells.
+
+        `elsewhere` gives the position of a key that isn't here and may be there, or -1. With `by_place` the i-th key is
+        remembered at `first` + i where it is new, however many were known before it.
+        """
+        self._make_room(keys.size)
+        answers = np.empty(keys.size, np.int64)
+        viewed, placed, new = keys.view(np.int64), int(by_place), 0
+        done, new = meet(self._table, words, viewed, first, placed, answers, 0, new)
+        while done < keys.size:
+            found = elsewhere(int(keys[done]))
+            if found < 0:
+                at = first + (done if by_place else new)
+                new += remember(self._table, viewed[done : done + 1], at, answers[done : done + 1])
+            answers[done] = found
+            done, new = meet(self._table, words, viewed, first, placed, answers, done + 1, new)
+        self._count += new
         return answers
 
     def position(self, key: int) -> int:
@@ -168,6 +230,12 @@ class Memory:
         self._count = len(array)
         fill(self._table, np.ascontiguousarray(array))
 
+    def _make_room(self, more: int) -> None:
+        if 4 * (self._count + more) > self._table.size:
+            larger = _table_for(self._count + more)
+            rehash(self._table, larger)
+            self._table = larger
+
 
 def warm() -> bool:
     """Compile what the kernel needs, or load it from where an earlier process kept it; to be called before "ready".
@@ -181,10 +249,20 @@ def warm() -> bool:
     rows.peek(rows.program, np.zeros((1, at.REQUEST_HEADER), np.uint64), np.zeros((1, 1)))
     rows.sweep(0)
     memory.remember(np.ones(1, np.uint64), 0)
+    memory.meet(np.ones(1, np.uint64), 0, NOTHING, int)
     memory.position(1)
+    seen = Filter(1)
+    seen.add(np.ones(1, np.uint64))
+    seen.may_hold(1)
     memory.load(memory.array())
     rehash(_table_for(1), _table_for(1))
+    ever = FamilySpec(1, (RingSpec(0, 1, ()),), ())
+    Rows(Program((ever,), ()), expected_rows=1).carry(rows.arrays(), [Move(0, ever, 0, (), ())])
     return settle()
+
+
+def _pairs(pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+    return np.array(list(pairs), np.int64).reshape(-1, 2)
 
 
 def _table_for(keys: int) -> NDArray[np.int64]:

@@ -48,6 +48,19 @@ def release(held: Held, where: int) -> None:
 
 
 @part
+def open_chunk(held: Held) -> int:
+    """A chunk to spill to, from the free ones or the arena's end. What stands in it is to be written over."""
+    counters, chunk = held.counters, int(held.counters[at.FREE_SPILL])
+    if chunk != 0:
+        counters[at.FREE_SPILL] = held.arena[chunk]
+    else:
+        chunk = int(counters[at.BUMP])
+        counters[at.BUMP] += at.SPILL_WORDS
+    counters[at.SPILLS] += 1
+    return chunk
+
+
+@part
 def enter(held: Held, where: int, seen: Sighting, op: int) -> None:
     """Enter a value into the set that `op` feeds, unless its own tick is out of the window."""
     if seen.own <= seen.dead:
@@ -86,14 +99,7 @@ def _enter_exactly(arena: Words, where: int, seen: Sighting) -> bool:
 @part
 def _spill(held: Held, where: int, seen: Sighting, op: int) -> None:
     """Move a full set, and one value more, to a chunk of its own."""
-    arena, counters = held.arena, held.counters
-    chunk = counters[at.FREE_SPILL]
-    if chunk != 0:
-        counters[at.FREE_SPILL] = arena[chunk]
-    else:
-        chunk = counters[at.BUMP]
-        counters[at.BUMP] += at.SPILL_WORDS
-    counters[at.SPILLS] += 1
+    arena, chunk = held.arena, open_chunk(held)
     arena[where], arena[chunk + at.FAMILY], arena[chunk + at.BASE_TICK] = chunk, at.SPILL_FAMILY, seen.dead
     for word in range(chunk + at.STAMPS, chunk + at.SPILL_WORDS):
         arena[word] = 0

@@ -1,7 +1,7 @@
 """The state machine: events in log order -> features -> rules -> decisions. No log, no clock, no network."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from fairgate.detect.lists import Lists
 from fairgate.detect.rules import Detector, Why, compile_detector
 from fairgate.domain.event import Decision, Event
 from fairgate.domain.secret import Tokens, salt_of
+from fairgate.features.carry import carried
 from fairgate.features.entities import EntityRequests
 from fairgate.features.extract import Extract, ExtractSlowly, compile_extract
 from fairgate.features.plan import FeaturePlan, TypePlan, plan_features
@@ -126,6 +127,17 @@ class Engine:
         self.lists.reset()
         self.brakes.reset()
         self.clock, self.counts = 0, Counts()
+
+    def carry(self, arrays: Mapping[str, NDArray[np.int64]], old: CheckedPack) -> tuple[str, ...]:
+        """Take over what profiles keep from the `arrays` of another pack's rows, before anything is counted.
+
+        The rows must have been made with the same secret, and `texts` must hold already what it held there. Returns
+        the texts of the profiles that have no counterpart in the old pack and begin empty. Events that the old rows had
+        counted may be counted again: see `fairgate.features.carry`. Raises ValueError where there are rows already.
+        """
+        found = carried(old, self.checked, self.plan.salt)
+        self.rows.carry(arrays, found.moves)
+        return found.anew
 
     def recorded(self, event_type: str) -> tuple[tuple[str, Kind], ...]:
         """The names and types of an event type's recorded features, in the order of `Judged.features`."""

@@ -1,12 +1,12 @@
 """Where the packed rows of features are held and advanced."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fairgate.kernel.program import Program
+from fairgate.kernel.program import Move, Program
 from fairgate.kernel.rows import RowsSize
 
 
@@ -41,4 +41,11 @@ class FeatureRows(Protocol):
 
     def load(self, arrays: Mapping[str, NDArray[np.int64]]) -> None:
         """Take over a copy of the rows that `arrays` came from, of the same program."""
+        ...
+
+    def carry(self, arrays: Mapping[str, NDArray[np.int64]], moves: Sequence[Move]) -> None:
+        """Take over, into empty rows, rows of some families from the `arrays` of another program's rows.
+
+        Raises ValueError where there are rows already, and for a family that may not be moved: see `Move`.
+        """
         ...
