@@ -6,20 +6,24 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fairgate.backends.embedded.key_runs import FolderKeyRuns
 from fairgate.backends.embedded.segments import open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.event import Event, microseconds
-from fairgate.domain.secret import Secrets
+from fairgate.domain.secret import Secrets, salt_of
 from fairgate.domain.windows import SECOND
 from fairgate.ingest.decode import Decoder
 from fairgate.kernel.rows import Rows
 from fairgate.language.checked import CheckedPack
 from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.online import Pipeline
+from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.wiring import checked_from
 
+#: Keys of repeats that are held in memory: few, so that there are files of them.
+_FEW = 32
 SECRET = 0x5EED_5EED_5EED_5EED
 SECRETS = Secrets({1: SECRET})
 #: Monday, 2026-01-05 10:31:12 UTC.
@@ -270,7 +274,9 @@ def new_pipeline(
     used = secrets or Secrets({1: secret})
     with open_log(folder / "log") as log, seals_in(folder, used, writable=True) as seals:
         engine = Engine(checked(text), used.current, Rows, version=used.newest)
-        yield Pipeline(engine, log, FolderSnapshots(folder / "snapshots"), clock or SetClock(), used.current, seals)
+        snapshots, runs = FolderSnapshots(folder / "snapshots"), FolderKeyRuns(folder / "repeats")
+        with closing(Repeats(salt_of(used.current, "repeats"), runs, full=_FEW)) as repeats:
+            yield Pipeline(engine, log, snapshots, clock or SetClock(), used.current, seals, repeats)
 
 
 @contextmanager

@@ -1,24 +1,23 @@
 """What `fairgate.toml` may say. Each key's `Meta` is its documentation, from which the reference page is generated."""
 
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta, inspect
+from msgspec import Meta
 
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.errors import BadSettings
-from fairgate.domain.pack import Place
+from fairgate.domain.windows import DAY, LONGEST_REPEAT
 from fairgate.language.pack_tables import ActionWord
-from fairgate.language.places import KEY, Spot, positions
-from fairgate.language.places import Path as TomlPath
-from fairgate.language.problems import Problems, in_order, one_of, render
-from fairgate.language.shapes import misfits
+from fairgate.language.problems import one_of
+from fairgate.language.toml_shape import read_shape
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+#: The fewest days that the log can be kept for: a repeat is known by the record that it repeats.
+LEAST_LOG_DAYS = LONGEST_REPEAT // DAY + 2
 #: The entry of a table by name that stands for all that are not named in it.
 DEFAULT = "default"
 
@@ -74,6 +73,13 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """The event log."""
 
     segment_megabytes: Annotated[int, Meta(ge=1, le=1_024, description="Megabytes of one segment.")] = 256
+    days: Annotated[
+        Annotated[int, Meta(ge=LEAST_LOG_DAYS)] | None,
+        Meta(
+            description="Days by receipt after which records are dropped, once they are in the lake; for ever without. "
+            "More than the pack's longest window."
+        ),
+    ] = None
 
 
 class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -155,12 +161,7 @@ def read_settings(path: Path | None) -> Settings:
     """The settings of a file; the defaults without one. Raises `BadSettings` with every fault, its line and key."""
     if path is None:
         return Settings()
-    try:
-        settings = _at(path.parent, _parsed(str(path), path.read_text("utf-8")))
-    except OSError as error:
-        raise BadSettings(f"{path} can't be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise BadSettings(f"{path} can't be read: it is not UTF-8 at byte {error.start}.") from error
+    settings = _at(path.parent, read_shape(path, Settings, BadSettings, hook=_setting))
     pack = path.parent / settings.pack
     return msgspec.structs.replace(settings, pack=str(pack)) if pack.is_dir() else settings
 
@@ -178,32 +179,12 @@ def check_retention(settings: Settings, event_types: Collection[str]) -> None:
             raise BadSettings(f'[retention."{name}"]: the pack has no such event type ({hint}).')
 
 
-def _parsed(file: str, text: str) -> Settings:
-    """The settings of a text, its paths as they are written there. Raises `BadSettings`."""
-    try:
-        values, spots = tomllib.loads(text), positions(text)
-    except (ValueError, RecursionError) as error:  # a number with more digits than Python reads is a plain ValueError
-        raise BadSettings(f"{file}: this is not TOML: {error}.") from error
-    problems = Problems()
-    for misfit in misfits(values, inspect.type_info(Settings)):
-        spot, key = _spot(spots, misfit.path), ".".join(str(name) for name in misfit.path if name != KEY)
-        what = f"{key}: {misfit.what}"
-        problems.add(Place(file, spot.line, spot.column), what, width=spot.width, hint=misfit.hint)
-    if not problems.found:
-        try:
-            return convert(values)
-        except msgspec.ValidationError as error:  # what a table says of its keys together
-            what, _, where = str(error).partition(" - at `$.")
-            spot = _spot(spots, tuple(where.rstrip("`").split(".")))
-            problems.add(Place(file, spot.line, spot.column), f"{where.rstrip('`')}: {what}", width=spot.width)
-    raise BadSettings("\n\n".join(render(each, {file: text}) for each in in_order(problems.found)))
-
-
-def _spot(spots: Mapping[TomlPath, Spot], path: TomlPath) -> Spot:
-    """Where a path, or the nearest table around it, stands."""
-    while path and path not in spots:
-        path = path[:-1]
-    return spots.get(path, Spot(1, 1))
+def check_log_days(settings: Settings, longest: int) -> None:
+    """Raise `BadSettings` where the log is kept for less than a pack's longest window, in microseconds."""
+    days = settings.log.days
+    if days is not None and days * DAY < longest + DAY:
+        what = f"[log] days is {days}, and the pack looks back over {longest // DAY} days"
+        raise BadSettings(f"{what}: keep the log for more than {longest // DAY}, or nothing could count them again.")
 
 
 def _at(folder: Path, table: T) -> T:

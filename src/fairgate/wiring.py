@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from fairgate.backends.embedded import lake_manifest
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.backends.embedded.clock import SystemClock
+from fairgate.backends.embedded.key_runs import FolderKeyRuns
 from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.errors import BadSettings, LakeLocked
-from fairgate.domain.secret import MOST_VERSIONS, SECRET_BITS, Secrets
+from fairgate.domain.secret import MOST_VERSIONS, SECRET_BITS, Secrets, salt_of
+from fairgate.domain.windows import DAY
 from fairgate.ingest.identifiers import TYPES
 from fairgate.kernel.rows import Rows, warm
 from fairgate.language.check_pack import check_pack
@@ -27,16 +30,14 @@ from fairgate.monitor.traces import NoTraces
 from fairgate.pipeline.compaction import Compaction
 from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.live_lake import LiveLake
-from fairgate.pipeline.lookup import Lookup
+from fairgate.pipeline.lookup import live_pack
 from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.clock import Clock
-from fairgate.ports.event_log import EventLog
-from fairgate.ports.snapshots import Snapshots
 from fairgate.ports.traces import Traces
-from fairgate.settings import Settings, check_retention
+from fairgate.settings import Settings, check_log_days, check_retention
 
 _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
@@ -117,6 +118,14 @@ def rotate_secret(data: Path) -> int:
     return version
 
 
+def was_cut(data: Path) -> bool:
+    """Whether the log of a data folder has dropped records. Raises what opening it raises."""
+    if not any((data / "log").glob("*.log")):
+        return False
+    with open_log(data / "log", read_only=True) as log:
+        return log.begin() > 0
+
+
 def _make_secret(path: Path) -> None:
     """Write a new secret durably: the log that will be written under it is durable too."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +167,9 @@ class LivePipeline:
         try:
             self._checked = self._pack()
             check_retention(settings, self._checked.pack.event_types)
+            check_log_days(settings, longest_window(self._checked))
             self._keys = FileSubjectKeys(settings.data / SUBJECT_KEYS)
+            self._repeats = new_repeats(self._secrets.current, settings.data / "repeats")
             self.pipeline = self._recovered()
         except BaseException:
             self._log.close()
@@ -177,14 +188,15 @@ class LivePipeline:
     def follow(self) -> Pipeline | None:
         """A pipeline of the pack as its folder has it now, brought near the log's end; None where that is live already.
 
-        It is not live yet, and the one that is goes on meanwhile. May run in another thread. Raises `PackError`, and
-        `NotPrepared` where too much of the log is still to be counted.
+        It is not live yet, and the one that is goes on meanwhile. May run in another thread. Raises `PackError`,
+        `BadSettings` where the log is kept too short for it, and `NotPrepared` where too much is still to be counted.
         """
         checked = load_checked(self._settings.pack)
         if checked.pack.digest == self._checked.pack.digest:
             self._forget_prepared()
             return None
-        pipeline = self._pipeline_of(checked)
+        check_log_days(self._settings, longest_window(checked))
+        pipeline = self._pipeline_of(checked, follows=True)
         pipeline.catch_up(FolderSnapshots(self._settings.data / PREPARED), most=MOST_TO_FOLLOW)
         return pipeline
 
@@ -193,8 +205,23 @@ class LivePipeline:
         self.pipeline, self._checked = pipeline, pipeline.engine.checked
         self._forget_prepared()
 
+    def cut(self) -> None:
+        """Drop the log's records that are older than the settings keep them, as far as the lake has them.
+
+        To be called after a snapshot was kept; may run in another thread. Raises `LogUnavailable` and what reading the
+        lake's manifest raises: nothing is lost then, and the next call tries again.
+        """
+        days, lake = self._settings.log.days, self._settings.data / "lake"
+        if days is None or not (lake / lake_manifest.MANIFEST).exists():
+            return
+        before = self.pipeline.log.begin()
+        begin = self.pipeline.cut(self._clock.now() - days * DAY, lake_manifest.read(lake).pack)
+        if begin > before:
+            _log.info("records before %d are older than %d days and were dropped from the log", begin, days)
+
     def close(self) -> None:
         """Close the log. Raises `LogBroken` where what was appended can't be made durable."""
+        self._repeats.close()
         self._keys.close()
         self._log.close()
 
@@ -209,7 +236,7 @@ class LivePipeline:
         except PackError:
             if not self._log.end():
                 raise
-            live = Lookup(self._log, Repeats(0)).pack_of(self._log.end() - 1)
+            live = live_pack(self._log, self._log.end() - 1)
             _log.exception("the pack has faults, so the one that was live stays")
             return checked_from(live.files)
 
@@ -217,38 +244,52 @@ class LivePipeline:
         pipeline = self._pipeline_of(self._checked)
         warm()
         pipeline.recover()
+        _tell_anew(pipeline)
         return pipeline
 
-    def _pipeline_of(self, checked: CheckedPack) -> Pipeline:
+    def _pipeline_of(self, checked: CheckedPack, *, follows: bool = False) -> Pipeline:
+        """A pipeline of a pack, or one that `follows` the live one."""
         seals = Seals(self._keys, self._secrets)
         snapshots = FolderSnapshots(self._settings.data / "snapshots")
-        return _new_pipeline(checked, self._settings, self._log, snapshots, self._clock, seals, self._secrets)
+        engine, secret = _engine_for(checked, self._settings, self._secrets), self._secrets.current
+        remembers = not follows  # what the live one remembers is the follower's, too
+        return Pipeline(engine, self._log, snapshots, self._clock, secret, seals, self._repeats, remembers=remembers)
 
 
-def prepare(settings: Settings) -> tuple[CheckedPack, int]:
+def prepare(settings: Settings) -> tuple[Pipeline, int]:
     """Count the features of the pack as its folder has it now from the log, so that a running door can go over to it.
 
-    Returns the pack and the end of what was counted. Raises `PackError`, and what reading log and keys raises.
+    Returns its pipeline, whose log is closed, and the end of what was counted. Raises `PackError`, `BadSettings`, and
+    what reading log and keys raises.
     """
     checked, secrets = load_checked(settings.pack), secrets_of(settings.data, make=False)
-    prepared = FolderSnapshots(settings.data / PREPARED)
+    check_log_days(settings, longest_window(checked))
+    prepared, snapshots = FolderSnapshots(settings.data / PREPARED), FolderSnapshots(settings.data / "snapshots")
+    engine, secret = _engine_for(checked, settings, secrets), secrets.current
     with open_log(settings.data / "log", read_only=True) as log, open_seals(settings.data) as seals:
-        pipeline = _new_pipeline(checked, settings, log, prepared, SystemClock(), seals, secrets)
-        return checked, pipeline.prepare(prepared)
+        repeats = new_repeats(secret)
+        pipeline = Pipeline(engine, log, snapshots, SystemClock(), secret, seals, repeats, remembers=False)
+        return pipeline, pipeline.prepare(prepared)
 
 
-def _new_pipeline(  # noqa: PLR0913, PLR0917 - all that a pipeline is put together from
-    checked: CheckedPack,
-    settings: Settings,
-    log: EventLog,
-    snapshots: Snapshots,
-    clock: Clock,
-    seals: Seals,
-    secrets: Secrets,
-) -> Pipeline:
-    secret, version = secrets.current, secrets.newest
-    engine = new_engine(checked, secret, settings.door.expected_keys, version=version)
-    return Pipeline(engine, log, snapshots, clock, secret, seals)
+def longest_window(checked: CheckedPack) -> int:
+    """The longest window that a pack's features look back over, in microseconds."""
+    return max((each.over.length for read in checked.read.values() for each in read.values()), default=0)
+
+
+def new_repeats(secret: int, folder: Path | None = None) -> Repeats:
+    """What remembers the events that came, keyed by the secret: all in memory, or the older ones in a folder."""
+    return Repeats(salt_of(secret, "repeats"), FolderKeyRuns(folder) if folder is not None else None)
+
+
+def _engine_for(checked: CheckedPack, settings: Settings, secrets: Secrets) -> Engine:
+    return new_engine(checked, secrets.current, settings.door.expected_keys, version=secrets.newest)
+
+
+def _tell_anew(pipeline: Pipeline) -> None:
+    if pipeline.anew:
+        names = ", ".join(pipeline.anew)
+        _log.warning("the log's old records are dropped, so these know nothing of that time: %s", names)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.secret import Secrets
 from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.seals import Seals
-from fairgate.wiring import SUBJECT_KEYS, calm_collector, checked_from, new_engine
+from fairgate.wiring import SUBJECT_KEYS, calm_collector, checked_from, new_engine, new_repeats
 from tests.benchmarks.naive_path import NaivePath
 from tests.benchmarks.path_pack import bodies, features, pack_text
 from tests.benchmarks.rows import Row, median_of
@@ -37,7 +37,8 @@ def pipeline_in(folder: Path) -> Iterator[Pipeline]:
     keys = FileSubjectKeys(folder / SUBJECT_KEYS)
     with closing(keys), open_log(folder / "log") as log:
         seals = Seals(keys, Secrets({1: _SECRET}))
-        pipeline = Pipeline(engine, log, FolderSnapshots(folder / "snapshots"), _Clock(), _SECRET, seals)
+        snapshots, repeats = FolderSnapshots(folder / "snapshots"), new_repeats(_SECRET)
+        pipeline = Pipeline(engine, log, snapshots, _Clock(), _SECRET, seals, repeats)
         pipeline.recover()
         calm_collector()
         yield pipeline

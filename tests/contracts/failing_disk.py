@@ -1,7 +1,7 @@
 """A disk that forgets what wasn't synced, tears what was being written, and fails when told to.
 
 It watches `os.fsync` and `os.fdatasync` and keeps the state that a loss of power would leave: each file as it was when
-it was last synced, under the names its directory had when that was.
+it was last synced, under the names its directory had when that was, and some of those it was given or lost since.
 """
 
 import os
@@ -15,7 +15,7 @@ from unittest import mock
 
 
 class DiskFailure(Exception):
-    """The disk failed, or the process died, in the middle of a sync."""
+    """The disk failed, or the process died, in the middle of a sync, or before a file was renamed or removed."""
 
 
 def nothing() -> None:
@@ -23,15 +23,21 @@ def nothing() -> None:
 
 
 class FailingDisk:
-    """Watches one directory. Syncing costs nothing while it does: the real calls aren't made."""
+    """Watches one directory. Syncing costs nothing while it does: the real calls aren't made.
+
+    A step is a sync, a renaming or a removal. When there are no `steps_left`, the next fails.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.syncs_left: int | None = None
+        self.steps_left: int | None = None
         self.during_sync: Callable[[], None] = nothing
         self._contents: dict[int, bytes] = {}
         self._names: dict[str, int] = {}
-        self._patches = [mock.patch.object(os, name, self._sync) for name in ("fsync", "fdatasync")]
+        self._patches = [
+            *(mock.patch.object(os, name, self._sync) for name in ("fsync", "fdatasync")),
+            *(mock.patch.object(os, name, self._before(getattr(os, name))) for name in ("rename", "unlink")),
+        ]
 
     def __enter__(self) -> Self:
         for patch in self._patches:
@@ -44,12 +50,20 @@ class FailingDisk:
         for patch in self._patches:
             patch.stop()
 
-    def lose_power(self, kept: int, flipped: int | None) -> None:
+    def lose_power(self, kept: int, flipped: int | None, names: int = 0) -> None:
         """Leave what was synced, and of what was appended since only `kept` bytes of each file.
 
-        With `flipped` this bit of the last frame among those is wrong, too (counted round and round).
+        With `flipped` this bit of the last frame among those is wrong, too (counted round and round). Of the names that
+        have come, gone or passed to another file since their directory was synced, the first is as it was then where
+        the lowest bit of `names` is 0, the second where the next is, and so on.
         """
         now = {path.stat().st_ino: path.read_bytes() for path in self.directory.iterdir()}
+        names_now = {path.name: path.stat().st_ino for path in self.directory.iterdir()}
+        changed = {name for name, _ in self._names.items() ^ names_now.items()}
+        for at, name in enumerate(sorted(changed)):
+            if names >> at & 1:
+                self._names.pop(name, None)
+                self._names |= {name: names_now[name]} if name in names_now else {}
         for path in self.directory.iterdir():
             path.unlink()
         for name, inode in self._names.items():
@@ -64,15 +78,25 @@ class FailingDisk:
 
     def _sync(self, fd: int) -> None:
         self.during_sync()
-        if self.syncs_left is not None:
-            if self.syncs_left == 0:
-                raise DiskFailure
-            self.syncs_left -= 1
+        self._step()
         path = Path(f"/proc/self/fd/{fd}").readlink()
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             self._contents[os.fstat(fd).st_ino] = path.read_bytes()
         elif path == self.directory:
             self._names = {entry.name: entry.inode() for entry in os.scandir(path)}
+
+    def _before(self, call: Callable[..., None]) -> Callable[..., None]:
+        def stepping(*args: object, **options: object) -> None:
+            self._step()
+            call(*args, **options)
+
+        return stepping
+
+    def _step(self) -> None:
+        if self.steps_left is not None:
+            if self.steps_left == 0:
+                raise DiskFailure
+            self.steps_left -= 1
 
 
 def _flip(torn: bytes, bit: int) -> bytes:

@@ -1,6 +1,8 @@
-"""The event log in its simplest form: a list, and how much of it is durable. The real ones must do as it does."""
+"""The event log in its simplest form: a list, and which of it is held and durable. The real ones must do as it does."""
 
 from collections.abc import Iterator
+
+from fairgate.domain.errors import NoSuchRecord
 
 
 class NaiveLog:
@@ -9,6 +11,7 @@ class NaiveLog:
     def __init__(self) -> None:
         self.records: list[bytes] = []
         self.durable = 0
+        self.dropped = 0
 
     def append(self, record: bytes) -> int:
         self.records.append(record)
@@ -18,12 +21,25 @@ class NaiveLog:
         self.durable = len(self.records)
         return self.durable
 
-    def read(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+    def drop(self, before: int) -> None:
+        if not self.dropped <= before <= self.durable:
+            raise ValueError(before)
+        self.dropped = before
+
+    def read(self, start: int | None = None, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        start = self.dropped if start is None else start
+        if start < self.dropped:
+            raise NoSuchRecord(start, len(self.records), self.dropped)
         stop = self.durable if stop is None else min(stop, self.durable)
         return iter([(at, self.records[at]) for at in range(start, stop)])
 
     def get(self, sequence: int) -> bytes:
+        if not self.dropped <= sequence < len(self.records):
+            raise NoSuchRecord(sequence, len(self.records), self.dropped)
         return self.records[sequence]
+
+    def begin(self) -> int:
+        return self.dropped
 
     def end(self) -> int:
         return len(self.records)
@@ -36,3 +52,13 @@ class NaiveLog:
         assert self.durable <= survivors <= len(self.records)
         del self.records[survivors:]
         self.durable = survivors
+
+
+def read_until_dropped(reading: Iterator[tuple[int, bytes]]) -> tuple[list[tuple[int, bytes]], NoSuchRecord | None]:
+    """What is given out, and what is told of the first record that has been dropped and isn't."""
+    found: list[tuple[int, bytes]] = []
+    try:
+        found.extend(reading)
+    except NoSuchRecord as error:
+        return found, error
+    return found, None

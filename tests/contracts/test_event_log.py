@@ -1,103 +1,21 @@
-"""The contract of the event log: every implementation against a naive model, and mutants that this must kill."""
+"""The contract of the event log: every implementation against a naive model."""
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from pathlib import Path
-from types import TracebackType
-from typing import ClassVar, Protocol, Self
-from unittest import mock
+from functools import partial
+from itertools import product
+from typing import ClassVar
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from fairgate.backends.embedded import segment_file, segment_index
-from fairgate.backends.embedded.segment_file import SegmentFile
-from fairgate.backends.embedded.segment_index import SegmentIndex
-from fairgate.backends.embedded.segment_reader import SegmentReader
-from fairgate.backends.embedded.segment_writer import SegmentWriter
-from fairgate.backends.embedded.segments import SegmentLog, open_log, verify
-from fairgate.domain.errors import FairgateError, LogBroken, LogLocked, NoSuchRecord, RecordTooLarge
+from fairgate.domain.errors import LogBroken, LogLocked, NoSuchRecord, RecordTooLarge
 from fairgate.ports.event_log import MAX_RECORD_BYTES, EventLog
-from tests.contracts.failing_disk import DiskFailure, FailingDisk, nothing
-from tests.contracts.naive_log import NaiveLog
-from tests.contracts.planting import Edit, planted
-
-
-class Place(AbstractContextManager["Place"], Protocol):
-    """Where an implementation keeps one log, and what can happen there."""
-
-    def open(self) -> AbstractContextManager[EventLog]:
-        """Open the log for writing."""
-        ...
-
-    def meanwhile(self, act: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `act` whenever a commit waits for the disk."""
-        ...
-
-    def crash(self, log: EventLog, after: int, torn: tuple[int, int | None] | None) -> bool:
-        """Commit, but crash instead of the sync number `after`; say whether the commit was done before it came to that.
-
-        The process dies, and with `torn` the machine: then of each file's unsynced tail so many bytes are left, and
-        a bit of the last record there is flipped if the second number says which.
-        """
-        ...
-
-    def check(self) -> None:
-        """Assert that a closed log is sound, and that there is nothing in it but its records."""
-        ...
-
-
-class EmbeddedPlace(AbstractContextManager["EmbeddedPlace"]):
-    """Segments, chunks and strides are made tiny, so that a few records cross all their borders."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory())).resolve() / "log"
-        self._disk = self._stack.enter_context(FailingDisk(self._directory))
-        self._stack.enter_context(mock.patch.object(segment_index, "STRIDE", 3))
-        self._stack.enter_context(mock.patch.object(segment_file, "_CHUNK", 64))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-    def open(self) -> AbstractContextManager[EventLog]:
-        return open_log(self._directory, segment_bytes=200)
-
-    @contextmanager
-    def meanwhile(self, act: Callable[[], None]) -> Iterator[None]:
-        self._disk.during_sync = act
-        try:
-            yield
-        finally:
-            self._disk.during_sync = nothing
-
-    def crash(self, log: EventLog, after: int, torn: tuple[int, int | None] | None) -> bool:
-        self._disk.syncs_left = after
-        try:
-            log.commit()
-        except DiskFailure:
-            committed = False
-        else:
-            committed = True
-        self._disk.syncs_left = None
-        if torn:
-            self._disk.lose_power(*torn)
-        return committed
-
-    def check(self) -> None:
-        report = verify(self._directory)
-        assert report.problems == ()
-        assert report.torn_bytes == 0
-
+from tests.contracts.log_places import EmbeddedPlace, Place, Torn
+from tests.contracts.naive_log import NaiveLog, read_until_dropped
 
 IMPLEMENTATIONS: list[type[Place]] = [EmbeddedPlace]
 
@@ -106,7 +24,8 @@ some_bytes = st.binary(max_size=40) | st.binary(min_size=190, max_size=300)
 somewhere = st.integers(0, 20)
 a_field = st.sampled_from([0, 32, 64, 128])  # the first bits of a frame's length, checksum, sequence and record
 a_few = st.lists(some_bytes, max_size=3)
-syncs = st.integers(0, 3)
+steps = st.integers(0, 6)
+some_names = st.integers(0, 255)
 
 
 class LogMachine(RuleBasedStateMachine):
@@ -117,12 +36,15 @@ class LogMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.model = NaiveLog()
-        self.place = self.implementation().__enter__()
-        self.open()
+        with ExitStack() as undo:  # there is no teardown of what was never begun
+            self.place = undo.enter_context(self.implementation())
+            self.open()
+            undo.pop_all()
 
     def open(self) -> None:
         self.opened = self.place.open()
         self.log = self.opened.__enter__()
+        self.follower = self.place.follow()
 
     @rule(records=st.lists(some_bytes, max_size=9))
     def append(self, records: list[bytes]) -> None:
@@ -150,61 +72,132 @@ class LogMachine(RuleBasedStateMachine):
         for each in appended:
             self.model.append(each)
 
-    @rule(start=somewhere, stop=st.none() | somewhere)
-    def read(self, start: int, stop: int | None) -> None:
-        assert list(self.log.read(start, stop)) == list(self.model.read(start, stop))
+    @rule(start=st.none() | somewhere, stop=st.none() | somewhere)
+    def read(self, start: int | None, stop: int | None) -> None:
+        start = None if start is None else self.near_begin(start)
+        stop = None if stop is None else self.near_begin(stop)
+        try:
+            expected = list(self.model.read(start, stop))
+        except NoSuchRecord:
+            with pytest.raises(NoSuchRecord):
+                self.log.read(start, stop)
+        else:
+            assert list(self.log.read(start, stop)) == expected
 
     @rule(sequence=somewhere)
     def get(self, sequence: int) -> None:
-        if sequence < self.model.end():
+        sequence = self.near_begin(sequence)
+        if self.model.begin() <= sequence < self.model.end():
             assert self.log.get(sequence) == self.model.get(sequence)
         else:
             with pytest.raises(NoSuchRecord):
                 self.log.get(sequence)
 
+    @rule(count=st.integers(0, 12))
+    def drop(self, count: int) -> None:
+        before = min(self.model.begin() + count, self.model.durable)
+        expected, reading = list(self.model.read()), self.log.read()
+        self.log.drop(before)
+        self.model.drop(before)
+        self.place.check_lean(before)
+        self.compare_while_dropped(reading, expected)
+
+    @rule()
+    def drop_what_can_not_be_dropped(self) -> None:
+        for before in (self.model.begin() - 1, self.model.durable + 1):
+            with pytest.raises(ValueError, match="can't drop"):
+                self.log.drop(before)
+
+    @rule()
+    def follow(self) -> None:
+        assert self.follower.refresh() == self.model.durable
+        assert self.follower.begin() == self.model.begin()
+        assert list(self.follower.read()) == list(self.model.read())
+        if self.model.begin():
+            with pytest.raises(NoSuchRecord):
+                self.follower.get(self.model.begin() - 1)
+
+    @rule()
+    def lag_behind(self) -> None:
+        begin, end = self.follower.begin(), self.follower.end()
+        expected = list(enumerate(self.model.records))[begin:end]
+        self.compare_while_dropped(self.follower.read(), expected)
+        for sequence, record in expected:
+            self.compare_while_dropped(((at, self.follower.get(at)) for at in [sequence]), [(sequence, record)])
+
     @rule()
     def reopen(self) -> None:
         self.opened.__exit__(None, None, None)
         self.model.close()
-        self.place.check()
+        self.place.check(self.model.begin())
         self.open()
         self.compare_all()
 
-    @rule(records=a_few, after=syncs)
+    @rule(records=a_few, after=steps)
     def kill(self, records: list[bytes], after: int) -> None:
         self.crash(records, after, None)
 
-    @rule(records=a_few, after=syncs, kept=st.integers(0, 400))
-    def lose_power(self, records: list[bytes], after: int, kept: int) -> None:
-        self.crash(records, after, (kept, None))
+    @rule(records=a_few, after=steps, kept=st.integers(0, 400), names=some_names)
+    def lose_power(self, records: list[bytes], after: int, kept: int, names: int) -> None:
+        self.crash(records, after, (kept, None, names))
 
-    @rule(records=a_few, after=syncs, bit=a_field)
+    @rule(records=a_few, after=steps, bit=a_field)
     def lose_power_and_a_bit(self, records: list[bytes], after: int, bit: int) -> None:
-        self.crash(records, after, (10_000, bit))
+        self.crash(records, after, (10_000, bit, 0))
 
-    def crash(self, records: list[bytes], after: int, torn: tuple[int, int | None] | None) -> None:
+    @rule(count=st.integers(1, 12), after=steps, torn=st.none() | st.tuples(st.just(0), st.none(), some_names))
+    def crash_while_dropping(self, count: int, after: int, torn: Torn | None) -> None:
+        self.commit()
+        before = min(self.model.begin() + count, self.model.durable)
+        if self.place.crash(lambda: self.log.drop(before), after, torn):
+            self.model.drop(before)
+        self.begin_anew(torn)
+        assert self.log.begin() in {self.model.begin(), before}
+        self.model.drop(self.log.begin())
+        self.compare_all()
+
+    def crash(self, records: list[bytes], after: int, torn: Torn | None) -> None:
         self.append(records)
-        if self.place.crash(self.log, after, torn):
+        if self.place.crash(self.log.commit, after, torn):
             self.model.commit()
         else:
             with pytest.raises(LogBroken):
                 self.log.append(b"on a broken log")
             with pytest.raises(LogBroken):
                 self.log.commit()
-        with suppress(LogBroken):
-            self.opened.__exit__(None, None, None)
-        self.open()
+        self.begin_anew(torn)
         self.model.crash(self.log.end())
         self.compare_all()
 
+    def begin_anew(self, torn: Torn | None) -> None:
+        follower = self.follower
+        with suppress(LogBroken):
+            self.opened.__exit__(None, None, None)
+        self.open()
+        if not torn:  # only the writer died
+            self.follower = follower
+
     @invariant()
     def ends_alike(self) -> None:
-        assert self.log.end() == self.model.end()
+        assert (self.log.begin(), self.log.end()) == (self.model.begin(), self.model.end())
         for stop in (None, self.model.end()):
             assert list(self.log.read(self.model.durable, stop)) == []
 
     def compare_all(self) -> None:
         assert list(self.log.read()) == list(self.model.read())
+        self.place.check(self.model.begin())
+        self.place.check_lean(self.model.begin())
+
+    def compare_while_dropped(self, reading: Iterator[tuple[int, bytes]], expected: list[tuple[int, bytes]]) -> None:
+        """What was dropped since it was asked for may be given out, or else the first that isn't is told."""
+        found, told = read_until_dropped(reading)
+        if told:
+            assert told.sequence < told.begin == self.model.begin()
+            expected = [each for each in expected if each[0] < told.sequence]
+        assert found == expected
+
+    def near_begin(self, place: int) -> int:
+        return max(0, self.model.begin() - 3) + place
 
     def teardown(self) -> None:
         with self.place, suppress(LogBroken):
@@ -291,9 +284,11 @@ def test_one_writer_at_a_time_and_none_after_close(implementation: type[Place]) 
             log.close()
             calls: list[Callable[[], object]] = [
                 log.commit,
+                log.begin,
                 log.end,
                 log.read,
                 lambda: log.get(0),
+                lambda: log.drop(0),
                 lambda: log.append(b""),
             ]
             for call in calls:
@@ -303,44 +298,95 @@ def test_one_writer_at_a_time_and_none_after_close(implementation: type[Place]) 
             assert log.end() == 0
 
 
-MUTANTS = {
-    "commit writes nothing": [
-        Edit(SegmentWriter, "write", '_write_all(self._fd, b"".join(parts), begin)', "pass"),
-    ],
-    "commit doesn't sync": [Edit(SegmentWriter, "write", "os.fdatasync(self._fd)", "pass")],
-    "commit vouches for what came after it": [
-        Edit(SegmentLog, "_flush", "= self._base, []", "= self._base + len(self._pending), []"),
-    ],
-    "a failed commit is forgotten": [Edit(SegmentLog, "_flush", "self._failure = error", "pass")],
-    "close commits nothing": [Edit(SegmentLog, "close", "self._flush()", "pass")],
-    "a new segment's name isn't synced": [Edit(SegmentWriter, "create", "sync_directory(directory)", "pass")],
-    "a new segment's header isn't synced": [Edit(SegmentWriter, "create", "os.fsync(fd)", "pass")],
-    "roll-over loses a pending record": [
-        Edit(SegmentLog, "_flush", "(self._flushing, done)", "(self._flushing, done + 1)")
-    ],
-    "one number is skipped after reopening": [
-        Edit(SegmentReader, "__init__", "segments[-1].index.sequence", "segments[-1].index.sequence + 1"),
-    ],
-    "a torn tail stays": [Edit(SegmentWriter, "resume", "os.ftruncate(fd, index.offset)", "pass")],
-    "what a killed process wrote isn't synced": [Edit(SegmentWriter, "resume", "os.fsync(fd)", "pass")],
-    "the checksum doesn't cover the sequence": [
-        Edit(SegmentFile, "checksum", 'crc32(sequence.to_bytes(8, "little"), self.header.salt)', "self.header.salt"),
-        Edit(SegmentFile, "frames", "crc32(body,", "crc32(body[8:],"),
-        Edit(SegmentFile, "find_frame", "crc32(body,", "crc32(body[8:],"),
-    ],
-    "the checksum isn't checked": [Edit(SegmentFile, "frames", "!= checksum", "is None")],
-    "read includes its end": [
-        Edit(SegmentReader, "read", "min(stop, self._durable)", "min(stop + 1, self._durable)"),
-    ],
-    "read gives out pending records": [Edit(SegmentReader, "read", "self._durable)", "self.end())")],
-    "the index counts its strides from 0": [Edit(SegmentIndex, "add", "(self.sequence - self.first)", "self.sequence")],
-    "a record in flight is taken for another": [Edit(SegmentLog, "get", "[sequence - self._durable]", "[0]")],
-}
+FOUR = [bytes([number]) * 150 for number in range(4)]  # each in a segment of its own
 
 
-@pytest.mark.parametrize("name", MUTANTS)
-def test_kills_the_mutant(name: str) -> None:
-    how = settings(max_examples=400, phases=[Phase.generate], derandomize=True, database=None, print_blob=False)
-    noticed = (AssertionError, pytest.fail.Exception, FairgateError, LookupError)
-    with planted(*MUTANTS[name]), pytest.raises(noticed):
-        run_machine(EmbeddedPlace, how)
+@contextmanager
+def crashed_while_dropping(implementation: type[Place], after: int, torn: Torn | None) -> Iterator[tuple[Place, bool]]:
+    """A place where a log of four records was to drop two, and whether it came to that."""
+    with implementation() as place:
+        with place.open() as log:
+            for record in FOUR:
+                log.append(record)
+            log.commit()
+            done = place.crash(lambda: log.drop(2), after, torn)
+        yield place, done
+
+
+def check_dropped(place: Place, begins: set[int]) -> None:
+    with place.open() as log:
+        assert log.begin() in begins
+        assert list(log.read()) == list(enumerate(FOUR))[log.begin() :]
+        place.check(log.begin())
+        place.check_lean(log.begin())
+
+
+LAST_STEP = 8
+all_steps = pytest.mark.parametrize("after", range(LAST_STEP + 1))
+
+
+@each_implementation
+@all_steps
+def test_a_drop_that_is_cut_short_is_done_or_not_done(implementation: type[Place], after: int) -> None:
+    for torn in (None, *((0, None, names) for names in range(32))):
+        with crashed_while_dropping(implementation, after, torn) as (place, done):
+            assert done == (after == LAST_STEP)
+            check_dropped(place, {2} if done else {0, 2})
+
+
+@each_implementation
+@all_steps
+def test_opening_after_that_may_be_cut_short_too(implementation: type[Place], after: int) -> None:
+    check_opening_is_cut_short(implementation, after)
+
+
+def check_opening_is_cut_short(implementation: type[Place], after: int) -> None:
+    def open_again() -> None:
+        with place.open():
+            pass
+
+    for again, names in product(range(LAST_STEP), (0, 5, 10, 15, 31)):
+        with crashed_while_dropping(implementation, after, None) as (place, done):
+            place.crash(open_again, again, (0, None, names))
+            check_dropped(place, {2} if done else {0, 2})
+
+
+@contextmanager
+def naive() -> Iterator[EventLog]:
+    yield NaiveLog()
+
+
+@contextmanager
+def opened(implementation: type[Place]) -> Iterator[EventLog]:
+    with implementation() as place, place.open() as log:
+        yield log
+
+
+@pytest.mark.parametrize("new", [naive, *(partial(opened, each) for each in IMPLEMENTATIONS)])
+def test_what_is_dropped_is_not_there_and_the_rest_keeps_its_numbers(
+    new: Callable[[], AbstractContextManager[EventLog]],
+) -> None:
+    with new() as log:
+        assert log.begin() == 0
+        records = [b"%d" % number * 30 for number in range(20)]
+        for record in records:
+            log.append(record)
+        log.commit()
+        log.append(b"pending")
+        for begin in (0, 3, 3, 11, 20):
+            log.drop(begin)
+            assert (log.begin(), log.end()) == (begin, 21)
+            assert list(log.read()) == list(enumerate(records))[begin:]
+            assert list(log.read(stop=12)) == list(enumerate(records))[begin:12]
+            assert [log.get(at) for at in range(begin, 21)] == [*records, b"pending"][begin:]
+            for before in (begin - 1, 21, 22):
+                with pytest.raises(ValueError, match=str(before)):
+                    log.drop(before)
+            for call in (log.get, log.read):
+                if begin:
+                    with pytest.raises(NoSuchRecord, match=f"and those below {begin} have been dropped") as caught:
+                        call(begin - 1)
+                    assert caught.value.begin == begin
+        log.commit()
+        assert log.append(b"next") == 21
+        assert list(log.read()) == [(20, b"pending")]

@@ -70,6 +70,9 @@ class Once:
     def adopt(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
 
+    def cut(self) -> None:
+        """Its log keeps all."""
+
 
 def application(
     live: Pipeline | Live,

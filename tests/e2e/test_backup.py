@@ -6,8 +6,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from fairgate.backends.embedded import backup
+from fairgate.backends.embedded.backup import Backup, back_up
+from fairgate.backends.embedded.segments import open_log, verify
 from fairgate.settings import read_settings
 from tests.e2e.doors import client_of, fairgate, process
+from tests.e2e.test_log_crash import record_of, writer
 from tests.support import traffic
 
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -67,6 +71,25 @@ def test_a_running_door_is_backed_up_and_goes_on_elsewhere(tmp_path: Path) -> No
             again = ask(answer)
             assert again == {name: said[name] for name in again}
         assert door.signal(signal.SIGTERM) == 0
+
+
+def test_a_log_is_backed_up_while_its_writer_drops_from_it(tmp_path: Path) -> None:
+    about = Backup(backup.FORMAT, "0.0", 1, 0, 0, has_secret=False, files={})
+    begins = [0]
+    with writer(tmp_path / "data" / "log", tmp_path / "said"):
+        for at in range(1_000):
+            made = back_up(tmp_path / "data", tmp_path / str(at), about, {}, with_secret=False)
+            folder = tmp_path / str(at) / "data" / "log"
+            assert verify(folder).problems == ()
+            with open_log(folder) as log:
+                assert log.end() == made.end
+                expected = [(sequence, record_of(sequence)) for sequence in range(log.begin(), log.end())]
+                assert list(log.read()) == expected
+                begins.append(log.begin())
+            if len(set(begins)) > 5:
+                break
+    assert begins == sorted(begins)
+    assert len(set(begins)) > 5
 
 
 def test_what_cannot_be_backed_up_or_restored_is_said_in_words(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from fairgate.ingest.decode import Decoder
-from fairgate.pipeline.records import EventRecord, PackRecord, Record
+from fairgate.pipeline.records import EraseRecord, EventRecord, ListRecord, PackRecord, Record, SwitchRecord
 from tests.e2e.crashing import NDJSON, TABLES, Moment, Said, crashed
 from tests.e2e.doors import fairgate, process
 from tests.e2e.never_killed import personal_is_as_it_was_sent, played_again, records_of
@@ -51,7 +51,7 @@ def all_is_there_once(records: Sequence[Record], said: Said) -> None:
     assert len(logged) == len(events)
     numbers = said.numbers()
     assert {name: logged.get(name) for name in numbers} == numbers
-    whys = [record.why for record in records if not isinstance(record, EventRecord | PackRecord)]
+    whys = [record.why for record in records if isinstance(record, ListRecord | SwitchRecord | EraseRecord)]
     assert len(set(whys)) == len(whys)
     packs = {why for why in said.changed if said.changes[why].path == "/v1/reload"}
     assert set(said.changed) - packs <= set(whys)

@@ -39,8 +39,8 @@ RATE = 1_000
 BATCH = 100
 #: Seconds of a minute in which decisions are asked for; in the others the next minute's are made up.
 _LOADED = 55
-#: Bytes by which a process may grow with each event (its name is remembered for thirty days), and beside that.
-_MOST_PER_EVENT, _MOST_BESIDE = 64, 64e6
+#: Bytes by which a process may grow with each event (2 tell its repeat, the rest malloc keeps), and beside that.
+_MOST_PER_EVENT, _MOST_BESIDE = 16, 64e6
 #: Seconds that the lake may be behind; it is brought up to the log every five.
 _MOST_LAG = 30
 QUERIES = (

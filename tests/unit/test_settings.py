@@ -10,11 +10,14 @@ import pytest
 from msgspec import inspect
 
 from fairgate.domain.errors import BadSettings
+from fairgate.domain.windows import DAY
 from fairgate.settings import (
     CallSite,
     DoorSettings,
+    LogSettings,
     Retention,
     Settings,
+    check_log_days,
     check_retention,
     convert,
     read_settings,
@@ -83,7 +86,7 @@ def test_all_that_a_file_says_is_taken(read: Read) -> None:
         ("\n[door]\nhots = 'x'", "3:1", "did you mean `host`?"),
         ("[dor]\nhost = 'x'", "1:1", "did you mean `door`?"),
         ("[call_site.signup]\ndeadline = 5", "2:1", "did you mean `deadline_ms`?"),
-        ("[log]\nsegments = 5\nx = 1", "3:1", "known: segment_megabytes"),
+        ("[log]\nsegments = 5\nx = 1", "3:1", "known: days, segment_megabytes"),
         ("[desk]\nsql_second = 5", "2:1", "did you mean `sql_seconds`?"),
         ('[retention."api.request"]\nday = 5', "2:1", "did you mean `days`?"),
         ("[telemetry]\nlog_levle = 'info'", "2:1", "did you mean `log_level`?"),
@@ -156,6 +159,13 @@ def test_retention_names_types_of_the_pack() -> None:
         check_retention(settings, {"api.request"})
     with pytest.raises(BadSettings, match=r"did you mean `account\.signups`"):
         check_retention(settings, {"account.signups"})
+
+
+def test_the_log_is_kept_for_longer_than_the_pack_looks_back() -> None:
+    check_log_days(Settings(), 90 * DAY)
+    check_log_days(Settings(log=LogSettings(days=91)), 90 * DAY)
+    with pytest.raises(BadSettings, match=r"\[log\] days is 90, and the pack looks back over 90 days"):
+        check_log_days(Settings(log=LogSettings(days=90)), 90 * DAY)
 
 
 def test_half_a_tls_pair_is_refused_in_a_program_too() -> None:

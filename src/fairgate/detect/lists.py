@@ -5,10 +5,7 @@ Where that is a personal text, its token is kept instead: a list tells nobody wh
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
-
-import msgspec
 
 from fairgate.domain.errors import BadEntry, NoSuchList
 from fairgate.domain.pack import ListSpec
@@ -19,7 +16,8 @@ from fairgate.language.checked import CheckedPack
 FOREVER = 1 << 62
 
 
-class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Told:
     """Who put an entry in its list, and why."""
 
     by: str
@@ -33,9 +31,6 @@ class Entry:
     value: str
     until: int
     told: Told | None
-
-
-_NOTHING_TOLD: Mapping[str, Mapping[str, Told]] = MappingProxyType({})
 
 
 class _TokenList:
@@ -128,31 +123,22 @@ class Lists:
             if (until := self._held[name].get(each, 0)) > now
         }
 
-    def told(self, now: int) -> dict[str, dict[str, Told]]:
-        """What is told of the entries that stand at a time, for a snapshot."""
-        return {
-            name: {value: each for value, each in told.items() if self._held[name][value] > now}
-            for name, told in self._told.items()
-        }
-
     def entries(self, now: int) -> dict[str, dict[str, int]]:
         """What stands in each list at a time."""
         return {
             name: {value: until for value, until in held.items() if until > now} for name, held in self._held.items()
         }
 
-    def restore(
-        self, entries: Mapping[str, Mapping[str, int]], told: Mapping[str, Mapping[str, Told]] = _NOTHING_TOLD
-    ) -> None:
-        """Hold just the entries of a snapshot: one that the pack's files have may have been taken off since."""
-        for name, held in self._held.items():
-            held.clear()
-            held.update(entries[name])
-            self._told[name] = dict(told.get(name, {}))
+    def bare(self, name: str) -> bool:
+        """Whether a list is the pack's, and its files have nothing in it: an entry that has ended is like none."""
+        return name in self._shipped and not self._shipped[name]
 
     def reset(self) -> None:
         """Hold just what came with the pack."""
-        self.restore(self._shipped)
+        for name, held in self._held.items():
+            held.clear()
+            held.update(self._shipped[name])
+            self._told[name].clear()
 
     def _kept(self, name: str, value: str) -> str:
         """What stands for a canonical value; a token stands for itself."""

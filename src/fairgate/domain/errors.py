@@ -14,6 +14,9 @@ FairgateError
 |   |   +-- LakeTooNew
 |   |   +-- LakeDamaged
 |   +-- KeysUnusable      the file of the keys that personal data is sealed under
+|   +-- RunsError         the files of what has been met before
+|   |   +-- RunsUnusable
+|   |   +-- RunsDamaged
 |   +-- InputUnreadable   a file of events to be read in
 |   +-- RecordingUnusable a folder of recorded features
 |   +-- BackupUnusable
@@ -31,6 +34,7 @@ FairgateError
 +-- NothingSealed         also a LookupError
 +-- LakeAhead
 +-- NotInLake             also a LookupError
++-- NotAllInLake          a backtest's history that the lake can't be
 +-- QueryError            SQL over the lake
 |   +-- QueryRefused
 |   +-- QueryFailed
@@ -46,6 +50,7 @@ FairgateError
 +-- BadEntity             a value that can't identify an entity
 +-- BadLabel              a label that the pack can't take
 +-- BadSettings
++-- BadWorld              a world's file
 +-- BadRequest            what an operator asks for
 +-- UpgradeImpossible     a record of an older format
 +-- NoSuchKey             also a LookupError
@@ -126,14 +131,18 @@ class RecordTooLarge(FairgateError):
 
 
 class NoSuchRecord(FairgateError, LookupError):
-    """The event log has no record with this number."""
+    """The event log has no record with this number.
 
-    def __init__(self, sequence: int, end: int) -> None:
-        super().__init__(sequence, end)
-        self.sequence, self.end = sequence, end
+    It holds those from `begin` on; `end` is the next number that it gives.
+    """
+
+    def __init__(self, sequence: int, end: int, begin: int = 0) -> None:
+        super().__init__(sequence, end, begin)
+        self.sequence, self.end, self.begin = sequence, end, begin
 
     def __str__(self) -> str:
-        return f"{_first_line(self)} Asked for {self.sequence}; numbers below {self.end} have been given."
+        dropped = f", and those below {self.begin} have been dropped" if self.begin else ""
+        return f"{_first_line(self)} Asked for {self.sequence}; numbers below {self.end} have been given{dropped}."
 
 
 class RecordUnreadable(FairgateError):
@@ -185,6 +194,18 @@ class NotPrepared(FairgateError):
 
 class KeysUnusable(AtPlace):
     """The keys of personal data can't be used."""
+
+
+class RunsError(AtPlace):
+    """The files of what has been met before cannot be used."""
+
+
+class RunsUnusable(RunsError):
+    """The files of what has been met before cannot be read or written."""
+
+
+class RunsDamaged(RunsError):
+    """A file of what has been met before is not as it was written."""
 
 
 class SealBroken(FairgateError):
@@ -241,7 +262,7 @@ class LakeAhead(FairgateError):
     def __str__(self) -> str:
         return (
             f"{_first_line(self)} It goes up to {self.covered:,}, and the log ends before {self.end:,}. "
-            "Delete the lake's folder: it is made from the log again."
+            "Delete the lake's folder: it is made again from what the log has."
         )
 
 
@@ -254,6 +275,17 @@ class NotInLake(FairgateError, LookupError):
 
     def __str__(self) -> str:
         return f"{_first_line(self)} Asked for `{self.name}`; there are {', '.join(self.known) or 'none'}."
+
+
+class NotAllInLake(FairgateError):
+    """The lake does not have all that a backtest asks about."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)[:-1]}: {self.why}."
 
 
 class QueryError(FairgateError):
@@ -394,6 +426,10 @@ class BadLabel(FairgateError):
 
 class BadSettings(FairgateError):
     """The settings can't be used."""
+
+
+class BadWorld(FairgateError):
+    """The world can't be played."""
 
 
 class BadRequest(FairgateError):

@@ -11,6 +11,9 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+#: A repeat is recognised for so long, so nothing older is taken.
+LONGEST_REPEAT = 30 * DAY
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

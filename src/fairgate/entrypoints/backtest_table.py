@@ -15,6 +15,8 @@ def show(report: Report, console: Console) -> None:
     """Print a report: the headline, rules, decisions, those affected, examples of what changed, warnings."""
     console.print(Text(report.headline, style="bold"))
     console.print(Text(_about(report), style="dim"))
+    for why in report.replays:
+        console.print(Text(why, style="dim"))
     _rules(report, console)
     _decisions(report, console)
     _affected(report, console)
@@ -30,7 +32,7 @@ def _about(report: Report) -> str:
     packs = f"{report.old.name} {report.old.version} ({report.old.digest[:8]})"
     packs += f" against {report.new.name} {report.new.version} ({report.new.digest[:8]})"
     span = f", {report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}" if report.first and report.last else ""
-    runs = f"{report.kernel_runs} replayed" if report.kernel_runs else "from the recording, no replay"
+    runs = f"{len(report.replays)} replayed" if report.replays else "from the recording, no replay"
     return f"{packs}; {report.events:,} events{span}; {runs}"
 
 

@@ -386,10 +386,13 @@ def secret() -> None:
 def secret_rotate(config: Path | None, data: Path | None) -> None:
     """Add a version of the secret. The next start counts all again under it; the older ones go on opening."""
     from fairgate.settings import settings_of
-    from fairgate.wiring import rotate_secret
+    from fairgate.wiring import rotate_secret, was_cut
 
-    version = rotate_secret(settings_of(config, _given(data=data)).data)
+    folder = settings_of(config, _given(data=data)).data
+    version = rotate_secret(folder)
     click.echo(f"version {version} of the secret is used from the next start on; keep the older ones, and back it up")
+    if was_cut(folder):
+        click.echo("the log's old records are dropped: what looks back for ever begins anew with that start")
 
 
 @main.group()

@@ -19,6 +19,7 @@ CHECKS = (
     Check("pack", "whether it is sound, and fits the settings", machine.pack),
     Check("folder", "who may read and write the data folder", data.folder),
     Check("log", "whether it opens and is whole", data.log),
+    Check("age", "whether what is too old is dropped from the log", data.age),
     Check("events", "when the last record was made", data.last_record),
     Check("clock", "the machine's clock against the log's", data.clock),
     Check("secret", "whether it is the one the log was written with", data.secret),

@@ -249,7 +249,7 @@ DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
         ("POST", "/v1/reload"): Described(
             "Let the pack go live as its folder has it now, while events are taken. `fairgate reload` prepares that.",
             PackAnswer("ai_api", "2", "5b1f0c2d", changed=True),
-            problems={409: ("not_prepared", "under_way"), 422: ("bad_pack",)},
+            problems={409: ("not_prepared", "under_way", "bad_settings"), 422: ("bad_pack",)},
         ),
         ("GET", "/openapi.json"): Described("This document.", {"openapi": "3.1.0"}),
         ("GET", "/metrics"): Described("Prometheus metrics.", "fairgate_events_total 4711\n"),

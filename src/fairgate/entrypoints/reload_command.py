@@ -12,8 +12,10 @@ def run(settings: Settings, url: str | None, key: str | None, echo: Callable[[st
 
     Raises `PackError` with all its faults before the door is asked anything, `DoorRefused` and `DoorUnreachable`.
     """
-    checked, end = prepare(settings)
-    pack = checked.pack
+    pipeline, end = prepare(settings)
+    pack = pipeline.engine.checked.pack
+    if pipeline.anew:
+        echo(f"the log's old records are dropped, so these know nothing of that time: {', '.join(pipeline.anew)}")
     echo(f"{pack.name} {pack.version} has no faults; its features are counted up to record {end:,}")
     with open_door(settings, url, key) as door:
         live = door.post_reload()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fairgate.backends.embedded.segments import open_log
+from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.entrypoints.log_command import log_folder
 from fairgate.kernel.rows import Rows
 from fairgate.pipeline.rerun import rerun
@@ -15,7 +16,10 @@ def run(directory: Path, echo: Callable[[str], object]) -> int:
     folder = log_folder(directory)
     secrets = secrets_of(folder.parent, make=False)
     with open_log(folder, read_only=True) as log, open_seals(folder.parent) as seals:
-        report = rerun(log, checked_from, secrets, Rows, seals.open)
+        snapshots = FolderSnapshots(folder.parent / "snapshots")
+        report = rerun(log, checked_from, secrets, Rows, seals, snapshots)
+    if report.start:
+        echo(f"the log's beginning was dropped: from the oldest snapshot on, at record {report.start:,}")
     echo(f"{report.events:,} events decided again, under {report.packs} packs going live")
     if report.erased:
         echo(f"{report.erased:,} events were erased: they were counted, and their decisions stand")

@@ -101,7 +101,7 @@ def _end(new: Path, old: Path, echo: Echo) -> None:
 
 def _format(log: SegmentReader) -> int:
     """The format of a log's records; this version's, where it has none."""
-    return format_of(log.get(0)) if log.end() else FORMAT
+    return format_of(log.get(log.begin())) if log.end() else FORMAT
 
 
 def _exchange(one: Path, other: Path) -> None:

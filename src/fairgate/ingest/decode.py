@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from fairgate.domain.event import Event, Refusal, microseconds
-from fairgate.domain.windows import DAY, MINUTE
+from fairgate.domain.windows import DAY, LONGEST_REPEAT, MINUTE
 from fairgate.ingest.identifiers import TYPES
 from fairgate.ingest.wire import LONGEST_ID, NO_OFFSET, Envelope, Wire, wire_of
 from fairgate.language.checked import CheckedPack
@@ -24,8 +24,6 @@ LARGEST_BATCH = 16 * 1024 * 1024
 MOST_EVENTS = 10_000
 #: How far an event's time may be ahead of the time it is received.
 MOST_AHEAD = 5 * MINUTE
-#: A repeat is recognised for so long, so nothing older is taken.
-LONGEST_REPEAT = 30 * DAY
 
 Taken: TypeAlias = Event | Refusal
 #: An array with more commas is not taken apart: ten thousand honest events have fewer, and 16 MB of `0,` fill memory.

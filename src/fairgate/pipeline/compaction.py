@@ -63,7 +63,7 @@ class Compaction:
         self._log = log
         self._lake = lake
         self._compile_pack = compile_pack
-        self._makers: tuple[int, Mapping[str, _FrameMaker]] | None = None
+        self._live: tuple[int, PackRecord, Mapping[str, _FrameMaker]] | None = None
 
     def step(self, limit: int = STEP) -> int:
         """Take at most so many durable records into the lake, and return how many; 0 where there are none."""
@@ -96,7 +96,8 @@ class Compaction:
         covered, end = self._lake.covered(), self._log.end()
         if covered.sequence > end:
             raise LakeAhead(covered.sequence, end)
-        return covered
+        begin = self._log.begin()  # a new lake begins where the log does
+        return covered if covered.sequence >= begin else Covered(begin, -1)
 
     def _frames(self, start: Covered, limit: int) -> tuple[Mapping[str, pl.DataFrame], Covered]:
         """Rows of the records from a place on, to the next pack at most, and the place after them."""
@@ -109,24 +110,29 @@ class Compaction:
                 sequences.append(sequence)
                 records.append(record)
             elif isinstance(record, PackRecord):
-                if by_type:
+                if by_type and not record.same(self._record(pack)):
                     break
                 pack = sequence
             stop = sequence + 1
         if not by_type:
             return {}, Covered(stop, pack)
-        makers = self._made_by(pack)
+        makers = self._makers(pack)
         return {name: makers[name].frame(*several) for name, several in by_type.items()}, Covered(stop, pack)
 
-    def _made_by(self, pack: int) -> Mapping[str, "_FrameMaker"]:
-        if self._makers is not None and self._makers[0] == pack:
-            return self._makers[1]
+    def _makers(self, pack: int) -> Mapping[str, "_FrameMaker"]:
+        live = self._live
+        if live is None or live[0] != pack:
+            record = self._record(pack)
+            again = live is not None and record.same(live[1])
+            makers = live[2] if live and again else _frame_makers(record, self._compile_pack(record.files))
+            live = self._live = pack, record, makers
+        return live[2]
+
+    def _record(self, pack: int) -> PackRecord:
         record = decode(pack, self._log.get(pack)) if pack >= 0 else None
         if not isinstance(record, PackRecord):
             raise RecordUnreadable(pack, "no pack stands before the events after it")
-        makers = _frame_makers(record, self._compile_pack(record.files))
-        self._makers = pack, makers
-        return makers
+        return record
 
 
 def retain(lake: Lake, event_type: str, today: date, days: int | None, megabytes: int | None) -> int:

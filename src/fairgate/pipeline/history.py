@@ -10,7 +10,18 @@ from fairgate.domain.event import Refusal
 from fairgate.ingest.decode import Taken
 from fairgate.ingest.wire import Wire
 from fairgate.pipeline.engine import BATCH, Engine
-from fairgate.pipeline.records import Change, EraseRecord, EventRecord, ListRecord, PackRecord, RecordReader, decode
+from fairgate.pipeline.records import (
+    Change,
+    EraseRecord,
+    EventRecord,
+    ListRecord,
+    PackRecord,
+    RecordReader,
+    RestatedRecord,
+    SubjectsRecord,
+    SwitchRecord,
+    decode,
+)
 from fairgate.pipeline.seals import NOBODY
 from fairgate.ports.event_log import EventLog
 
@@ -59,8 +70,12 @@ def take_in(engine: Engine, reader: RecordReader, piece: Piece) -> None:
                     engine.lists.put(piece.list, value, piece.until, Told(piece.by, piece.why))
         case EraseRecord():
             engine.tokens.forget()
-        case _:
+        case SwitchRecord():
             engine.brakes.switch(piece.rule, off=piece.off)
+        case RestatedRecord():
+            engine.clock = max(engine.clock, piece.clock)
+        case SubjectsRecord():
+            pass  # nothing is decided by it
 
 
 def listed_value(entry: ListRecord, reader: RecordReader) -> str | None:

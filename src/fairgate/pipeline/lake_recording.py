@@ -1,54 +1,146 @@
-"""The lake as a recording: what one pack decided on, for a backtest that needs no replay."""
+"""The lake as a recording: what one pack decided live, for a backtest that needs no replay."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
 from types import MappingProxyType
 
 import polars as pl
 
+from fairgate.domain.errors import LakeAhead, NotAllInLake
+from fairgate.domain.event import microseconds
 from fairgate.domain.pack import EventType
 from fairgate.language.checked import CheckedPack
+from fairgate.pipeline.columns import (
+    Rows,
+    attribute_columns,
+    event_columns,
+    feature_columns,
+    part_columns,
+    parts_read,
+)
+from fairgate.pipeline.compaction import TAIL, Compaction, Tail
+from fairgate.pipeline.lookup import first_since
 from fairgate.pipeline.recording import FORMAT, About, Recorded
-from fairgate.ports.lake import Lake
+from fairgate.pipeline.records import EventRecord, decode
+from fairgate.ports.event_log import EventLog
+from fairgate.ports.lake import Lake, LakeFile
 
-_BESIDE = frozenset({"_day", "_key", "_sealed", "_personal", "_pack", "_label_of"})
+#: The rows of each event type, in one or two frames that follow one another.
+_Frames = Mapping[str, Sequence[pl.LazyFrame]]
 
 
-def lake_as_recording(lake: Lake, checked: CheckedPack) -> Recorded:
-    """The events that this very pack decided on, of the types that the lake has; their sequences are the log's.
+def lake_as_recording(  # noqa: PLR0913, PLR0917 - the pieces that the composition root puts together
+    log: EventLog,
+    lake: Lake,
+    checked: CheckedPack,
+    compile_pack: Callable[[Mapping[str, str]], CheckedPack],
+    refresh: Callable[[], object],
+    since: datetime | None = None,
+) -> Recorded:
+    """All events that the log has, or those received since a time, as this very pack decided on them.
 
-    Tokens stand for texts that a recording has not, so their columns are left out. It can be read as long as the lake
-    is open.
+    What is not in the lake yet comes from the log, which `refresh` makes show what was written to it since it was
+    opened. The columns are those of any recording by this pack, so that nothing stands for a personal text; sequences
+    are the log's. It can be read as long as the lake is open.
+
+    Raises `NotAllInLake` where retention has removed one of these events, or another pack decided on one, and as
+    `Compaction` and `Lake` do.
     """
-    frames = {
-        name: _frame(lake.scan(name), checked.pack.event_types[name], checked)
-        for name in dict.fromkeys(each.event_type for each in lake.files())
-        if name in checked.pack.event_types
-    }
-    events = {name: int(frame.select(pl.len()).collect().item()) for name, frame in frames.items()}
-    kept = [name for name, count in events.items() if count]
+    tail = _tail(Compaction(log, lake, compile_pack), refresh)
+    first, end = log.begin() if since is None else first_since(log, microseconds(since)), log.end()
+    rows = _rows(lake, tail, first, end)
+    _check_whole(rows, checked.pack.label, log, first, end)
+    blank = {name: _blank(each, checked) for name, each in checked.pack.event_types.items()}
+    frames = {name: _frame(name, rows.get(name, ()), columns) for name, columns in blank.items()}
+    counts = pl.collect_all([frame.select(pl.len()) for frame in frames.values()])
     about = About(
         format=FORMAT,
         pack=checked.pack.name,
         version=checked.pack.version,
         digest=checked.pack.digest,
         inputs=(),
-        events={name: events[name] for name in kept},
-        features={name: {column: aggregate.text for column, aggregate in checked.read[name].items()} for name in kept},
+        events={name: int(count.item()) for name, count in zip(frames, counts, strict=True)},
+        features={
+            name: {column: aggregate.text for column, aggregate in checked.read[name].items()} for name in frames
+        },
     )
-    return Recorded(about, MappingProxyType({name: frames[name] for name in kept}))
+    return Recorded(about, MappingProxyType(frames))
 
 
-def _frame(rows: pl.LazyFrame, event_type: EventType, checked: CheckedPack) -> pl.LazyFrame:
-    personal = {each.name: each.type for each in event_type.attributes if each.personal}
-    masked = [
-        name
-        for name in rows.collect_schema().names()
-        if name.partition(".")[0] in personal and _is_token(name, personal, checked)
-    ]
-    mine = rows.filter(pl.col("_pack") == checked.pack.label)
-    return mine.drop(*_BESIDE, *masked, strict=False).sort("_sequence")
+def _tail(compaction: Compaction, refresh: Callable[[], object]) -> Tail:
+    """What the lake has not got yet: all of it, or none would be of use."""
+    refresh()
+    try:
+        tail = compaction.tail(TAIL)
+    except LakeAhead:  # whoever keeps the lake saw more of the log
+        refresh()
+        tail = compaction.tail(TAIL)
+    if tail.left_out:
+        raise NotAllInLake(f"it is {compaction.behind():,} records behind the log")
+    return tail
 
 
-def _is_token(name: str, personal: dict[str, str], checked: CheckedPack) -> bool:
-    attribute, _, part = name.partition(".")
-    semantic = checked.semantics.get(personal[attribute])
-    return not part or semantic is None or part in semantic.revealing
+def _rows(lake: Lake, tail: Tail, first: int, end: int) -> _Frames:
+    """The rows from one number to another: the lake's, and behind them the tail's.
+
+    The lake may have taken in some of the tail meanwhile.
+    """
+    newest = min((int(frame["_sequence"][0]) for frame in tail.frames.values()), default=end)
+    asked = pl.col("_sequence").is_between(first, newest, closed="left")
+    files: dict[str, list[LakeFile]] = {}
+    for each in lake.files():
+        files.setdefault(each.event_type, []).append(each)
+    found = {name: [_in_order(lake.scan(name), several).filter(asked)] for name, several in files.items()}
+    for name, frame in tail.frames.items():
+        found.setdefault(name, []).append(frame.lazy().filter(pl.col("_sequence") >= first))
+    return found
+
+
+def _in_order(rows: pl.LazyFrame, files: Iterable[LakeFile]) -> pl.LazyFrame:
+    """Rows as the log has them: only where a clock was put back over midnight, the files' order is another."""
+    ordered = all(before.last < after.first for before, after in pairwise(files))
+    return rows if ordered else rows.sort("_sequence")
+
+
+def _check_whole(rows: _Frames, label: str, log: EventLog, first: int, end: int) -> None:
+    """Raise `NotAllInLake` unless the rows are all events from one number to another, each decided by one pack."""
+    none = pl.LazyFrame(schema={"_sequence": pl.Int64(), "_pack": pl.String()})
+    every = pl.concat([none, *(each.select("_sequence", "_pack") for several in rows.values() for each in several)])
+    others = every.select(pl.col("_pack").unique().sort()).filter(pl.col("_pack") != label).collect()["_pack"]
+    if len(others):
+        raise NotAllInLake(f"the old pack is {label}, and {', '.join(others)} decided on some events")
+    sequences = every.select("_sequence").collect()["_sequence"].sort()
+    edges = pl.concat([pl.Series([first - 1], dtype=pl.Int64), sequences, pl.Series([end], dtype=pl.Int64)])
+    for at in (edges.diff() > 1).arg_true():  # what stands there must be no events
+        for number, data in log.read(edges[at - 1] + 1, edges[at]):
+            record = decode(number, data)
+            if isinstance(record, EventRecord):
+                raise NotAllInLake(f"retention has removed events of type {record.type}")
+
+
+def _frame(event_type: str, rows: Sequence[pl.LazyFrame], blank: pl.DataFrame) -> pl.LazyFrame:
+    """The rows of a type in a recording's columns. Raises `NotAllInLake` where they are not to be had as such."""
+    frames = []
+    for each in rows:
+        kinds = each.collect_schema()
+        strange = [name for name, kind in blank.schema.items() if kinds.get(name) != kind]
+        if not strange:
+            frames.append(each.select(blank.columns))
+        elif each.select(pl.len()).collect().item():
+            raise NotAllInLake(f"{', '.join(strange)} of {event_type} had another type once")
+    return pl.concat(frames or [blank.lazy()])
+
+
+def _blank(event_type: EventType, checked: CheckedPack) -> pl.DataFrame:
+    """No rows, in the columns that a recording by this pack has for a type."""
+    nothing = Rows((), (), (), (), (), (), lambda _: (), b"", lambda _, __: ())
+    features = [(name, aggregate.kind) for name, aggregate in checked.read[event_type.name].items()]
+    return pl.DataFrame(
+        [
+            *event_columns(nothing),
+            *attribute_columns(event_type, nothing),
+            *part_columns(parts_read(event_type, checked), checked, nothing),
+            *feature_columns(features, nothing),
+        ]
+    )

@@ -10,6 +10,7 @@ from fairgate.detect.lists import Told
 from fairgate.domain.errors import NoSuchRecord, NothingSealed, PipelineStopped
 from fairgate.domain.event import Decision, Event, Refusal
 from fairgate.domain.secret import is_token_text
+from fairgate.domain.windows import DAY
 from fairgate.ingest.decode import Decoder, Taken
 from fairgate.pipeline.engine import Engine, Judged
 from fairgate.pipeline.explain import Explainer
@@ -19,13 +20,15 @@ from fairgate.pipeline.records import (
     EventRecord,
     ListRecord,
     Recorder,
+    RestatedRecord,
     SwitchRecord,
     decode,
     encode,
     list_subject,
 )
+from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import NOBODY, Seals
-from fairgate.pipeline.state import Mark, State
+from fairgate.pipeline.state import Mark, Point, State
 from fairgate.ports.clock import Clock
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.snapshots import Snapshot, Snapshots
@@ -52,7 +55,16 @@ class Pipeline:
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the pieces that the composition root puts together
-        self, engine: Engine, log: EventLog, snapshots: Snapshots, clock: Clock, secret: int, seals: Seals
+        self,
+        engine: Engine,
+        log: EventLog,
+        snapshots: Snapshots,
+        clock: Clock,
+        secret: int,
+        seals: Seals,
+        repeats: Repeats,
+        *,
+        remembers: bool = True,
     ) -> None:
         self.engine = engine
         self.decoder = Decoder(engine.checked, engine.plan.longest)
@@ -61,10 +73,10 @@ class Pipeline:
         self.repeats = 0
         self.log = log
         self._snapshots = snapshots
-        self._state = State(engine, self.decoder, log, secret, seals)
+        self._state = State(engine, self.decoder, log, secret, seals, repeats, remembers=remembers)
         self._seals = seals
-        self._repeats = self._state.repeats
-        self.lookup = Lookup(log, self._repeats)
+        self.remembered = repeats
+        self.lookup = Lookup(log, repeats)
         self.explainer = Explainer(engine.checked, self.lookup, seals.open)
         self._recorder = Recorder(engine, self.decoder.wires)
         self._stopped: BaseException | None = None
@@ -73,6 +85,11 @@ class Pipeline:
     def stopped(self) -> bool:
         """Whether an error has ended this pipeline's work: a new one must recover from the log."""
         return self._stopped is not None
+
+    @property
+    def anew(self) -> tuple[str, ...]:
+        """The aggregates that look back for ever, but here to the log's beginning only."""
+        return self._state.anew
 
     @property
     def end(self) -> int:
@@ -103,7 +120,7 @@ class Pipeline:
         """What was decided on an event of the live pack, with the features recorded then, as the log has it."""
         record = decode(sequence, self.log.get(sequence))
         if not isinstance(record, EventRecord) or sequence < self._state.pack_at:
-            raise NoSuchRecord(sequence, self.log.end())
+            raise NoSuchRecord(sequence, self.log.end(), self.log.begin())
         return Judged(event, record.decision, np.frombuffer(record.features).tolist(), record.features)
 
     def put_in_list(self, name: str, value: str, until: int, by: str, why: str) -> None:
@@ -117,13 +134,13 @@ class Pipeline:
             record = ListRecord(now, name, token, until, by, why, key, sealed)
         else:
             record = ListRecord(now, name, canonical, until, by, why)
-        self.log.append(encode(record))
+        self._append_said(record)
         lists.put(name, canonical, until, Told(by, why))
 
     def switch(self, rule: str, by: str, why: str, *, off: bool) -> None:
         """Switch a rule, or all enforcement (`*`), off or on again."""
         self._check_running()
-        self.log.append(encode(SwitchRecord(self.clock.now(), rule, off, by, why)))
+        self._append_said(SwitchRecord(self.clock.now(), rule, off, by, why))
         self.engine.brakes.switch(rule, off=off)
 
     def erase(self, account: str, by: str, why: str) -> None:
@@ -133,12 +150,14 @@ class Pipeline:
         `KeysUnusable` where the key can't be overwritten: the next start does it then.
         """
         self._check_running()
-        number = self._seals.number_of(self.engine.tokens.key[account])
-        if number == NOBODY:
+        numbers = self._seals.numbers_of(account)
+        if not numbers:
             raise NothingSealed
-        self.log.append(encode(EraseRecord(self.clock.now(), number, by, why)))
+        for number in numbers:
+            self.log.append(encode(EraseRecord(self.clock.now(), number, by, why)))
         self.commit()
-        self._state.forget(number)
+        for number in numbers:
+            self._state.forget(number)
 
     def recover(self) -> int:
         """Bring the state up to the log's end, and let the pack go live; returns how many records were read."""
@@ -154,15 +173,43 @@ class Pipeline:
         Decisions stand as they were made, by whatever pack; this one's features are counted from the whole log. Raises
         as `State.catch_up`.
         """
-        return self._state.catch_up(prepared or self._snapshots, most)
+        return self._state.catch_up(prepared or self._snapshots, self._snapshots, most)
 
     def go_live(self) -> None:
         """Record that this pack is live from here on, where it was not; whoever else took events must have stopped."""
         written = self._recorder.pack_record(self.clock.now())
-        live = self._state.live
-        if live is None or msgspec.structs.replace(live, received=written.received) != written:
-            self._state.pack_at = self.log.append(encode(written))
+        if not written.same(self._state.live):
+            self._state.went_live(self.log.append(encode(written)), written)
             self.log.commit()
+
+    def restate(self) -> bool:
+        """Say again all that stands, once a day, so that the log may begin here some day; returns whether it was due.
+
+        Durable with the next commit.
+        """
+        self._check_running()
+        now, points = self.clock.now(), self._state.points
+        said = points[-1].received if points else decode(begin := self.log.begin(), self.log.get(begin)).received
+        if now - said < DAY:
+            return False
+        start = self.log.append(encode(self._recorder.pack_record(now)))
+        for record in self._state.restated(now):
+            self.log.append(encode(record))
+        self.log.append(encode(RestatedRecord(now, start, self.engine.clock)))
+        points.append(Point(start, now))
+        return True
+
+    def cut(self, received: int, most: int) -> int:
+        """Drop the log's records that were received before a time, as far as all that stands was said again since.
+
+        Records from `most` on stay. Returns where the log begins now. A snapshot must have been kept since the last
+        call of `restate`, for it has what no record says again. May be called from any thread. Raises `LogUnavailable`,
+        and the next call tries again.
+        """
+        fit = [point.start for point in tuple(self._state.points) if point.received < received and point.start <= most]
+        begin = max([self.log.begin(), *fit])
+        self.log.drop(begin)
+        return begin
 
     def prepare(self, prepared: Snapshots) -> int:
         """Catch up and keep the state, for another process to go live with; returns the end of what it counted.
@@ -192,7 +239,7 @@ class Pipeline:
 
     def _take(self, taken: Sequence[Taken]) -> list[Outcome]:
         events = [each for each in taken if isinstance(each, Event)]
-        met = self._repeats.met(events, self.log.end())
+        met = self.remembered.met(events, self.log.end())
         fresh = [event for event, number in zip(events, met, strict=True) if number < 0]
         answers, numbers = iter(self._decide(fresh)), iter(met)
         outcomes: list[Outcome] = []
@@ -209,6 +256,10 @@ class Pipeline:
         """Decide and append; the log's numbers are those that `Repeats` has given out."""
         return [self._append(each) for each in self.engine.run(events)]
 
+    def _append_said(self, record: ListRecord | SwitchRecord) -> None:
+        self.log.append(encode(record))
+        self._state.standing.take(record)
+
     def _append(self, judged: Judged) -> Answer:
         event, personal = judged.event, self._recorder.personal(judged.event)
         key, sealed = self._seals.seal(*personal) if personal is not None else (NOBODY, b"")
@@ -217,13 +268,13 @@ class Pipeline:
 
     def _repeat(self, event: Event, number: int) -> Answer:
         """The answer that was given before; or a fresh one, where only the hashes of two names are the same."""
-        for at in (number, self._repeats.other(event)):
+        for at in (number, self.remembered.other(event)):
             record = decode(at, self.log.get(at)) if at is not None else None
             if isinstance(record, EventRecord) and (record.source, record.id) == (event.source, event.id):
                 self.repeats += 1
                 return Answer(record.type, record.id, at or 0, record.decision, repeated=True)
         [answer] = self._decide([event])
-        self._repeats.keep_other(event, answer.sequence)
+        self.remembered.keep_other(event, answer.sequence)
         return answer
 
     def _check_running(self) -> None:

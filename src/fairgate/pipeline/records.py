@@ -45,8 +45,9 @@ class EventRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind"
 class PackRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="pack", gc=False):
     """A pack goes live: its files, and for each event type the names of what its records have, in their order.
 
-    `tokens` are named by attribute or `attribute.part`; `facts` are the parts by attribute. `secret` is the version of
-    the secret that records are written under from here on.
+    Where it is live already, it is only said again (see `RestatedRecord`). `tokens` are named by attribute or
+    `attribute.part`; `facts` are the parts by attribute. `secret` is the version of the secret that records are written
+    under from here on.
     """
 
     received: int
@@ -58,6 +59,10 @@ class PackRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind",
     tokens: dict[str, tuple[str, ...]] = {}
     facts: dict[str, dict[str, tuple[str, ...]]] = {}
     secret: int = 1
+
+    def same(self, live: "PackRecord | None") -> bool:
+        """Whether this pack is live already, under the same secret."""
+        return live is not None and msgspec.structs.replace(live, received=self.received) == self
 
 
 class ListRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="list", gc=False):
@@ -95,8 +100,30 @@ class SwitchRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind
     why: str
 
 
+class SubjectsRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="subjects", gc=False):
+    """Whose the numbers from `first` on are: the 64-bit keys of their subjects as uint64s, 0 for those who are erased.
+
+    They are keys under the secret of the pack record before it.
+    """
+
+    received: int
+    first: int
+    keys: bytes
+
+
+class RestatedRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="restated", gc=False):
+    """From record `start` on, a pack's, everything has been said again that stood: a log may begin there.
+
+    `clock` is the log's.
+    """
+
+    received: int
+    start: int
+    clock: int
+
+
 #: What changes decisions, or what can be read, beside the events.
-Change: TypeAlias = PackRecord | ListRecord | SwitchRecord | EraseRecord
+Change: TypeAlias = PackRecord | ListRecord | SwitchRecord | EraseRecord | SubjectsRecord | RestatedRecord
 Record: TypeAlias = EventRecord | Change
 
 _encoder = msgspec.msgpack.Encoder()

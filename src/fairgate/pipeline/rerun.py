@@ -14,14 +14,18 @@ from fairgate.kernel.program import Program
 from fairgate.language.checked import CheckedPack
 from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.history import pieces, take_in
+from fairgate.pipeline.lookup import live_pack
 from fairgate.pipeline.records import EventRecord, PackRecord, Recorder, RecordReader, encode
+from fairgate.pipeline.repeats import Repeats
+from fairgate.pipeline.seals import Seals
+from fairgate.pipeline.state import State
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.feature_rows import FeatureRows
+from fairgate.ports.snapshots import Snapshots
 
 #: A pack from its files' texts.
 CompilePack = Callable[[Mapping[str, str]], CheckedPack]
 OpenRows = Callable[[Program], FeatureRows]
-Opened = Callable[[int, bytes], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class Difference:
 class RerunReport:
     """How many events were decided on again, how often a pack went live, how many events differ, and the first one.
 
-    `erased` events were only counted: what they were decided on is no longer there.
+    `erased` events were only counted: what they were decided on is no longer there. `start` is the number of the first
+    record that was read.
     """
 
     events: int
@@ -48,18 +53,26 @@ class RerunReport:
     packs: int
     differing: int
     first: Difference | None
+    start: int = 0
 
 
-def rerun(
-    log: EventLog, compile_pack: CompilePack, secrets: Secrets, open_rows: OpenRows, opened: Opened
+def rerun(  # noqa: PLR0913, PLR0917 - all that a log is read with
+    log: EventLog,
+    compile_pack: CompilePack,
+    secrets: Secrets,
+    open_rows: OpenRows,
+    seals: Seals,
+    snapshots: Snapshots,
 ) -> RerunReport:
     """Decide again on every event of a log, under the packs, lists and switches as they were at its place.
 
-    `secrets` must be those that the log was written with, and `opened` is that of its `Seals`. Raises
-    `RecordUnreadable`, what reading the log raises, and `PackError` for a pack that is none any more.
+    A log whose beginning was dropped is read from the oldest snapshot on that the pack has which is live at its end.
+    `secrets` must be those that the log was written with. Raises `RecordUnreadable`, also where there is no such
+    snapshot, what reading the log raises, and `PackError` for a pack that is none any more.
     """
-    again = _Rerun(log, compile_pack, secrets, open_rows, opened)
-    for sequence, piece in pieces(log.read()):
+    again = _Rerun(log, compile_pack, secrets, open_rows, seals)
+    start = again.resume(snapshots) if log.begin() else 0
+    for sequence, piece in pieces(log.read(start)):
         match piece:
             case list():
                 again.events(sequence, piece)
@@ -68,13 +81,14 @@ def rerun(
             case _:
                 live = again.live(sequence)
                 take_in(live.engine, live.reader, piece)
-    return RerunReport(again.count, again.erased, again.packs, again.differing, again.first)
+    return RerunReport(again.count, again.erased, again.packs, again.differing, again.first, start)
 
 
 @dataclass(frozen=True, slots=True)
 class _Live:
     """The engine of the pack that is live, and what reads and writes its records."""
 
+    pack: PackRecord
     engine: Engine
     reader: RecordReader
     recorder: Recorder
@@ -82,7 +96,7 @@ class _Live:
 
 class _Rerun:
     def __init__(
-        self, log: EventLog, compile_pack: CompilePack, secrets: Secrets, open_rows: OpenRows, opened: Opened
+        self, log: EventLog, compile_pack: CompilePack, secrets: Secrets, open_rows: OpenRows, seals: Seals
     ) -> None:
         self.count = self.erased = self.packs = self.differing = 0
         self.first: Difference | None = None
@@ -90,7 +104,7 @@ class _Rerun:
         self._compile_pack = compile_pack
         self._secrets = secrets
         self._open_rows = open_rows
-        self._opened = opened
+        self._seals = seals
         self._live: _Live | None = None
 
     def live(self, sequence: int) -> _Live:
@@ -99,19 +113,39 @@ class _Rerun:
             raise RecordUnreadable(sequence, "no pack stands before it")
         return self._live
 
+    def resume(self, snapshots: Snapshots) -> int:
+        """Begin with the state that a snapshot has, as it was live; returns the number of the first record after it."""
+        pack = live_pack(self._log, self._log.end() - 1)
+        self._live = self._made(self._log.begin(), pack)
+        engine, secret = self._live.engine, self._secrets.versions[pack.secret]
+        decoder = Decoder(engine.checked, engine.plan.longest)
+        state = State(engine, decoder, self._log, secret, self._seals, Repeats(0), remembers=False)
+        start = state.resume(snapshots)
+        if start is None:
+            what = "what came before it was dropped, and no snapshot has the features that came of it"
+            raise RecordUnreadable(self._log.begin(), what, "Verify again when the live pack has made a snapshot.")
+        return start
+
     def go_live(self, sequence: int, pack: PackRecord) -> None:
         """Make the engine that decides from here on: as it did live, it takes in all that came before."""
+        if self._live is not None and pack.same(self._live.pack):
+            return
+        live = self._made(sequence, pack)
+        for _, piece in pieces(self._log.read(0, sequence)):
+            take_in(live.engine, live.reader, piece)
+        live.reader.under(pack)
+        self._live = live
+        self.packs += 1
+
+    def _made(self, sequence: int, pack: PackRecord) -> _Live:
         secret = self._secrets.versions.get(pack.secret)
         if secret is None:
             raise RecordUnreadable(sequence, f"it was written under version {pack.secret} of the secret, which is gone")
         engine = Engine(self._compile_pack(pack.files), secret, self._open_rows, version=pack.secret)
         wires = Decoder(engine.checked, engine.plan.longest).wires
-        reader = RecordReader(wires, self._opened)
-        for _, piece in pieces(self._log.read(0, sequence)):
-            take_in(engine, reader, piece)
+        reader = RecordReader(wires, self._seals.open)
         reader.under(pack)
-        self._live = _Live(engine, reader, Recorder(engine, wires))
-        self.packs += 1
+        return _Live(pack, engine, reader, Recorder(engine, wires))
 
     def events(self, sequence: int, records: Sequence[EventRecord]) -> None:
         """Decide again on events that stand one after another; those that were erased are only counted."""

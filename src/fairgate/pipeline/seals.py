@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
 from fairgate.domain.errors import SealBroken
-from fairgate.domain.secret import Secrets, derived
+from fairgate.domain.secret import Secrets, Tokens, derived
 from fairgate.kernel.rows import Memory
 from fairgate.ports.subject_keys import SubjectKeys
 
@@ -92,9 +92,25 @@ class Seals:
         if self._keys.get(number) is not None:
             self._keys.erase([number])
 
-    def number_of(self, subject: int) -> int:
-        """The number of a subject; `NOBODY` where it has none."""
-        return self._numbers.position(subject)
+    def numbers_of(self, subject: str) -> list[int]:
+        """The numbers of a subject: one for each version of the secret under which something of it was recorded."""
+        keys = (Tokens(secret, version).key[subject] for version, secret in self._secrets.versions.items())
+        return [number for number in map(self._numbers.position, keys) if number != NOBODY]
+
+    def subjects(self) -> NDArray[np.uint64]:
+        """The key of each number's subject, in order; 0 where it is erased."""
+        keys: NDArray[np.uint64] = np.zeros(self.following, np.uint64)
+        pairs = self._numbers.array()
+        keys[pairs[:, 1]] = pairs[:, 0].view(np.uint64)
+        return keys
+
+    def restore(self, first: int, subjects: NDArray[np.uint64]) -> None:
+        """Take in whose the numbers from `first` on are, as `subjects` gave it; those that are known stay."""
+        numbers = np.arange(first, first + len(subjects))
+        new = (numbers >= self.following) & (subjects != 0)
+        pairs = np.column_stack([subjects.view(np.int64), numbers])[new]
+        self._numbers.load(np.concatenate([self._numbers.array(), pairs]))
+        self.following = max(self.following, first + len(subjects))
 
     def state(self) -> tuple[NDArray[np.int64], SealsState]:
         """Copies of all there is to keep, for a snapshot."""

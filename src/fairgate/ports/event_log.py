@@ -12,11 +12,13 @@ MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
 
 
 class EventLog(Protocol):
-    """An append-only sequence of byte strings, numbered 0, 1, 2, ... without a gap, with one writer.
+    """A sequence of byte strings, numbered 0, 1, 2, ... without a gap, with one writer. It grows at its end only.
 
     A record is *pending* from `append` until a `commit` that covers it returns, and *durable* from then on: it survives
     the end of the process and the loss of power. After a crash some pending records may be there, but only in order: if
     one is, so are all before it, and a number whose record was lost is given again.
+
+    The oldest records can be *dropped*: the log then begins with a later one, and the others keep their numbers.
 
     Every method may be called from any thread. A failed write is final: it raises `LogBroken`, and so does every call
     from then on, since nobody can know what reached the disk. Using a closed log is a `ValueError`, writing to one that
@@ -38,20 +40,34 @@ class EventLog(Protocol):
         """
         ...
 
-    def read(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+    def drop(self, before: int) -> None:
+        """Forget the records below `before`, durably: they are not given out again, by any process that opens the log.
+
+        Only what is durable can be dropped: `before` is at least `begin()` and at most what `commit` has returned, else
+        a `ValueError`. Their bytes may stay on disk for a while. A failure loses nothing and stops nothing: it raises
+        `LogUnavailable`, the log begins with the old or the new record then, and the same call can be made again.
+        """
+        ...
+
+    def read(self, start: int | None = None, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Return the durable records of the half-open interval `[start, stop)`, in order, each with its sequence.
 
         What is durable is settled when `read` is called; without `stop`, and when `stop` lies beyond, the interval ends
-        there. A negative bound is a `ValueError`. Raises `LogDamaged` on reaching a record that isn't as written; those
-        before it have been given out by then.
+        there. Without `start` it begins where the log does. A negative bound is a `ValueError`. Raises `NoSuchRecord`
+        for a `start` below `begin()`, and on reaching a record that has been dropped since `read` was called and is
+        gone; `LogDamaged` on reaching one that isn't as written. Those before it have been given out by then.
         """
         ...
 
     def get(self, sequence: int) -> bytes:
         """Return one record, durable or pending, in time that doesn't depend on the length of the log.
 
-        Raises `NoSuchRecord` for a number that hasn't been given.
+        Raises `NoSuchRecord` for a number that hasn't been given, or whose record has been dropped.
         """
+        ...
+
+    def begin(self) -> int:
+        """Return the first sequence that is held: 0 until something is dropped, `end()` when all is."""
         ...
 
     def end(self) -> int:

@@ -22,12 +22,18 @@ class Snapshot:
 
 
 class Snapshots(Protocol):
-    """Keeps the newest states. A cache of the log: losing one costs time, never data."""
+    """Keeps the newest states. Losing them costs time.
+
+    Where the log has dropped its beginning, it also costs what profiles know from before; nothing else.
+    """
 
     def save(self, snapshot: Snapshot) -> None:
         """Keep a state durably. Then older ones may be dropped, and later ones are: they are of another log."""
         ...
 
     def latest(self, stamp: str, end: int) -> Snapshot | None:
-        """The newest whole state with this stamp and a `sequence` of at most `end`; a damaged one is passed over."""
+        """The newest whole state whose stamp begins with `stamp`, and whose `sequence` is at most `end`.
+
+        A damaged one is passed over.
+        """
         ...

@@ -1,6 +1,7 @@
 """A backup is whole, taken at one instant, and says so when it is not; what it restores is what there was."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from datetime import date
@@ -16,9 +17,10 @@ from fairgate.backends.embedded.backup import Backup, back_up, check_backup, lef
 from fairgate.backends.embedded.lake_manifest import Manifest, Part
 from fairgate.backends.embedded.segments import open_log, verify
 from fairgate.domain.access import ApiKey, Scope
-from fairgate.domain.errors import BackupUnusable, CopyFailed
+from fairgate.domain.errors import BackupUnusable, CopyFailed, LogDamaged
 from fairgate.pipeline.records import EventRecord, decode
 from fairgate.pipeline.seals import NOBODY
+from fairgate.ports.event_log import EventLog
 from tests.support import SECRET, open_pipeline, seals_in, traffic
 
 ABOUT = Backup(backup.FORMAT, "0.0", 2, 17, 0, has_secret=False, files={})
@@ -181,6 +183,51 @@ def test_the_log_is_copied_to_its_last_whole_record(tmp_path: Path) -> None:
     assert report.segments > 3
 
 
+def numbered(log: EventLog, count: int) -> None:
+    for number in range(log.end(), log.end() + count):
+        log.append(b"%d" % number * 20)
+        log.commit()
+
+
+@pytest.mark.parametrize("begin", [0, 7, 20])
+def test_the_log_in_it_begins_where_the_log_did_whatever_is_dropped_meanwhile(tmp_path: Path, begin: int) -> None:
+    copy_file = backup._Copy.file
+
+    def dropping(self: backup._Copy, source: Path, name: str, size: int | None = None) -> None:
+        numbered(log, 5)
+        log.drop(log.end() - 1)
+        copy_file(self, source, name, size)
+
+    folder = tmp_path / "data" / "log"
+    with open_log(folder, segment_bytes=200) as log:
+        numbered(log, 20)
+        log.drop(begin)
+        held = set(folder.glob("*.log"))
+        with mock.patch.object(backup._Copy, "file", dropping):
+            found = take(tmp_path / "data", tmp_path / "backup")
+        assert log.begin() == log.end() - 1
+        assert held < set(folder.glob("*.log"))
+        log.drop(log.end())
+        assert len(list(folder.glob("*.log"))) == 1
+    restore(tmp_path / "backup", check_backup(tmp_path / "backup"), tmp_path / "other")
+    report = verify(tmp_path / "other" / "data" / "log")
+    assert (report.problems, report.records) == ((), 20 - begin)
+    with open_log(tmp_path / "other" / "data" / "log") as log:
+        assert (log.begin(), log.end()) == (begin, found.end) == (begin, 20)
+        assert list(log.read()) == [(number, b"%d" % number * 20) for number in range(begin, 20)]
+    assert (folder / "begin").exists()
+    assert (tmp_path / "backup" / "data" / "log" / "begin").exists() == (begin > 0)
+
+
+def test_a_log_that_begins_where_nobody_can_tell_is_not_backed_up(tmp_path: Path) -> None:
+    with open_log(tmp_path / "data" / "log") as log:
+        numbered(log, 3)
+        log.drop(2)
+    (tmp_path / "data" / "log" / "begin").write_text("2")
+    with pytest.raises(LogDamaged, match="begin, byte 0"):
+        take(tmp_path / "data", tmp_path / "backup")
+
+
 def test_what_is_written_meanwhile_is_in_none_or_whole(tmp_path: Path) -> None:
     with open_pipeline(tmp_path / "data") as pipeline:
         events = iter(traffic(2_000))
@@ -212,6 +259,32 @@ def test_what_is_written_meanwhile_is_in_none_or_whole(tmp_path: Path) -> None:
             record = decode(at, raw)
             if isinstance(record, EventRecord) and record.key != NOBODY:
                 assert seals.open(record.key, record.sealed) is not None
+
+
+def test_a_snapshot_that_is_being_removed_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    fill(tmp_path / "data")
+    snapshots = tmp_path / "data" / "snapshots"
+    copy_tree = backup._Copy.tree
+    made: list[Path] = []
+
+    def racing(self: backup._Copy, source: Path, name: str) -> None:
+        if len(made) < races:
+            for _ in range(2):
+                made.append(snapshots / f"{int(max(snapshots.iterdir()).name) + 1:020}")
+                shutil.copytree(source, made[-1])
+            min(source.iterdir()).unlink()
+        copy_tree(self, source, name)
+
+    with mock.patch.object(backup._Copy, "tree", racing):
+        races = 4
+        found = take(tmp_path / "data", tmp_path / "backup")
+        assert {name.split("/")[2] for name in found.files if "/snapshots/" in name} == {made[-1].name}
+        assert names(tmp_path / "backup" / "data" / "snapshots") == {
+            f"{made[-1].name}/{path.name}" for path in made[-1].iterdir()
+        }
+        races = 1_000
+        with pytest.raises(CopyFailed, match="each snapshot was removed while it was copied"):
+            take(tmp_path / "data", tmp_path / "other")
 
 
 def test_keys_are_those_that_were_committed(tmp_path: Path) -> None:

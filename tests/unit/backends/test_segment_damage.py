@@ -111,7 +111,7 @@ def lose_middle(files: list[Path]) -> tuple[Path, int, str]:
 
 def lose_first(files: list[Path]) -> tuple[Path, int, str]:
     files[0].unlink()
-    return files[1], 16, "end before record 0, and it begins with 2"
+    return files[1], 16, "begins with record 0, and it, the first of its segments, with 2"
 
 
 def lose_end_of_sealed(files: list[Path]) -> tuple[Path, int, str]:

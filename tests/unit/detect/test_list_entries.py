@@ -50,15 +50,8 @@ def test_an_entity_is_looked_for_in_the_lists_of_its_kind(lists: Lists) -> None:
     assert list(lists.listing("account", "friend", NOW + 5)) == ["friends"]
 
 
-def test_a_snapshot_holds_who_and_why_of_what_stands(lists: Lists) -> None:
-    lists.put("banned", "zed", NOW + 5, WHY)
-    lists.put("banned", "gone", NOW, WHY)
-    assert lists.told(NOW)["banned"] == {"zed": WHY}
-    restored = Lists(CHECKED)
-    restored.put("banned", "later", NOW + 5, WHY)
-    restored.restore(lists.entries(NOW), lists.told(NOW))
-    assert restored.standing("banned", NOW) == [Entry("zed", NOW + 5, WHY)]
-    assert restored.entry("banned", "later").told is None
+def test_a_list_is_bare_where_the_pack_has_it_and_puts_nothing_in_it(lists: Lists) -> None:
+    assert [lists.bare(name) for name in ("banned", "friends", "nobody")] == [True, False, False]
 
 
 def test_a_personal_value_stands_as_its_token() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairgate.detect.lists import FOREVER, Lists
+from fairgate.detect.lists import FOREVER, Lists, Told
 from fairgate.domain.errors import BadEntry, NoSuchList
 from tests.support import NOW, checked
 
@@ -55,13 +55,12 @@ def test_what_can_stand_in_no_list_is_refused_and_changes_nothing(lists: Lists) 
     assert lists.entries(0) == before
 
 
-def test_a_snapshot_holds_what_was_taken_off_too(lists: Lists) -> None:
+def test_a_reset_holds_just_what_came_with_the_pack(lists: Lists) -> None:
+    bound, shipped = lists.bindings(), lists.entries(NOW)
     lists.put("friends", "friend", NOW)
-    lists.put("banned", "crook", NOW + 5)
-    kept = lists.entries(NOW)
-    restored = Lists(CHECKED)
-    bound = restored.bindings()
-    restored.restore(kept)
-    assert restored.entries(NOW) == kept
-    assert bound["list_friends"] == {}
-    assert bound["list_banned"] == {"crook": NOW + 5}
+    lists.put("banned", "crook", NOW + 5, Told("me", "test"))
+    lists.reset()
+    assert lists.entries(NOW) == shipped
+    assert bound["list_friends"] == shipped["friends"]
+    assert bound["list_banned"] == {}
+    assert lists.entry("banned", "crook").told is None

@@ -163,6 +163,28 @@ def put_an_erased_key_back(patient: Patient) -> None:
     path.write_bytes(raw[:at] + b"k" * 32 + raw[at + 32 :])
 
 
+def drop_the_beginning(patient: Patient) -> None:
+    """As if a log that was restated had been cut: its last record is the pack's, said again."""
+    with open_log(patient.data / "log") as log:
+        log.append(log.get(0))
+        log.drop(log.commit() - 1)
+
+
+def lose_the_snapshots_of_a_cut_log(patient: Patient) -> None:
+    drop_the_beginning(patient)
+    shutil.rmtree(patient.data / "snapshots")
+
+
+def cut_the_log_above_the_lake(patient: Patient) -> None:
+    put_the_lake_at(3)(patient)
+    drop_the_beginning(patient)
+
+
+def keep_the_log_too_short_for_the_pack(patient: Patient) -> None:
+    patient.say("[log]\ndays = 32\n")
+    with_text("pack/pack.toml", b'over="24h") >= 2', b'over="90d") >= 2')(patient)
+
+
 def put_the_lake_at(sequence: int) -> Callable[[Patient], object]:
     return lambda patient: lake_manifest.write(
         patient.data / "lake", Manifest(lake_manifest.FORMAT, sequence, 0, (), ())
@@ -230,6 +252,9 @@ FAULTS: list[tuple[str, Callable[[Patient], object], State, str]] = [
         WARN,
         "none fits this pack and version: a start reads all",
     ),
+    ("snapshot", lose_the_snapshots_of_a_cut_log, BAD, "there is none, and the log's old records are dropped"),
+    ("age", keep_the_log_too_short_for_the_pack, BAD, "days is 32, and the pack looks back over 90 days"),
+    ("lake", cut_the_log_above_the_lake, BAD, "and the log has dropped what came before"),
     ("erased", put_an_erased_key_back, BAD, "1 of 1 erased accounts can still be read"),
     ("lake", put_the_lake_at(1_000), BAD, "it goes to record 1,000"),
     ("lake", lambda patient: (patient.data / "lake" / "lake.json").write_text("{"), BAD, "can't be understood"),

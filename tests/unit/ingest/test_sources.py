@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from fairgate.domain.errors import InputUnreadable
 from fairgate.domain.event import Event, Refusal, microseconds
-from fairgate.domain.windows import DAY, SECOND
+from fairgate.domain.windows import DAY, LONGEST_REPEAT, SECOND
 from fairgate.ingest import source_rows, sources
-from fairgate.ingest.decode import LARGEST_EVENT, LONGEST_REPEAT, Decoder, Taken
+from fairgate.ingest.decode import LARGEST_EVENT, Decoder, Taken
 from fairgate.ingest.identifiers import TYPES
 from fairgate.ingest.sources import read_events
 from fairgate.language.check_pack import check_pack

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from fairgate.backends.embedded.segments import open_log
+from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.domain.secret import Secrets
 from fairgate.kernel.rows import Rows
 from fairgate.pipeline.online import Answer, Outcome, Pipeline
@@ -66,6 +67,6 @@ def opened(record: Record, seals: Seals) -> Record:
 def reread(folder: Path) -> int:
     """How many events there are in a log; those not erased must come out as recorded when decided on again."""
     with open_log(folder / "log", read_only=True) as log, seals_in(folder) as seals:
-        report = rerun(log, checked_from, SECRETS, Rows, seals.open)
+        report = rerun(log, checked_from, SECRETS, Rows, seals, FolderSnapshots(folder / "snapshots"))
     assert report.first is None
     return report.events + report.erased

@@ -299,7 +299,7 @@ def test_those_affected_are_counted_by_entity(report: Report, truth: Truth) -> N
 
 
 def test_nothing_is_computed_that_was_recorded(report: Report) -> None:
-    assert report.kernel_runs == 0
+    assert report.replays == ()
     how = {each.name: each.how for each in report.rules}
     assert how == {
         "dear": "columns", "both": "columns", "fresh": "columns", "gone": None,
@@ -316,8 +316,8 @@ def test_nothing_is_computed_that_was_recorded(report: Report) -> None:
 def test_columns_and_replays_report_the_same(report: Report, past: Past, tmp_path: Path) -> None:
     told: list[str] = []
     replayed = backtest(OLD, NEW, past.material(tmp_path, recording=False, inputs=True), told=told.append)
-    assert replayed.kernel_runs == 1  # the new pack's rules need no other columns
-    assert replace(replayed, kernel_runs=0) == report
+    assert replayed.replays == ("The old pack, shop 1, was replayed. There is no recording.",)
+    assert replace(replayed, replays=()) == report
     assert len(told) == 1
 
 
@@ -328,7 +328,7 @@ def test_what_was_received_before_a_time_is_left_out(past: Past, tmp_path: Path)
     from_inputs = replace(past.material(tmp_path / "s", recording=False, inputs=True), since=since)
     found, replayed = backtest(OLD, NEW, from_recording), backtest(OLD, NEW, from_inputs)
     assert 0 < found.events == len(late) < len(some_events())
-    assert replace(replayed, kernel_runs=0) == found
+    assert replace(replayed, replays=()) == found
     other = pack(rule("wide", 'distinct(ip, by=account, over="24h") >= 3', why="{distinct}"), version="3")
     both = replace(past.material(tmp_path / "t", inputs=True), since=since)
     wide = of(backtest(OLD, other, both), "wide").new
@@ -344,7 +344,11 @@ def test_a_feature_that_was_not_recorded_needs_the_inputs(past: Past, tmp_path: 
         backtest(OLD, other, past.material(tmp_path))
     found = backtest(OLD, other, past.material(tmp_path, inputs=True))
     truth = judged(other, past)
-    assert found.kernel_runs == 1
+    [why] = found.replays
+    assert why == (
+        "The new pack, shop 3, was replayed. It reads what was not recorded: "
+        'wide needs distinct(ip, on="pay", by=account, over="24h").'
+    )
     assert of(found, "wide").how == "kernel"
     assert of(found, "wide").new is not None
     assert of(found, "wide").gained.events == sum("wide" in each.decision.rules for each in truth.values()) > 0

@@ -11,7 +11,7 @@ from fairgate.domain.errors import NotPrepared
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.records import PackRecord, decode, encode
-from fairgate.ports.event_log import EventLog
+from fairgate.wiring import new_repeats
 from tests.support import SECRET, SetClock, body, new_engine, open_pipeline, seals_in, traffic
 from tests.unit.pipeline.live import NEXT_PACK, answers, logged, reread
 
@@ -21,13 +21,16 @@ BODIES = [raw for raw, _ in traffic(160)]
 def prepare(folder: Path) -> int:
     """What `fairgate reload` does in a process of its own, beside the door."""
     with open_log(folder / "log", read_only=True) as log, seals_in(folder) as seals:
-        prepared = FolderSnapshots(folder / "prepared")
-        return Pipeline(new_engine(NEXT_PACK), log, prepared, SetClock(), SECRET, seals).prepare(prepared)
+        prepared, repeats = FolderSnapshots(folder / "prepared"), new_repeats(SECRET)
+        engine = new_engine(NEXT_PACK)
+        pipeline = Pipeline(engine, log, prepared, SetClock(), SECRET, seals, repeats, remembers=False)
+        return pipeline.prepare(prepared)
 
 
-def of_next_pack(folder: Path, log: EventLog, clock: SetClock, stack: ExitStack) -> Pipeline:
-    seals = stack.enter_context(seals_in(folder, writable=True))
-    return Pipeline(new_engine(NEXT_PACK), log, FolderSnapshots(folder / "snapshots"), clock, SECRET, seals)
+def of_next_pack(folder: Path, old: Pipeline, clock: SetClock, stack: ExitStack) -> Pipeline:
+    seals, snapshots = stack.enter_context(seals_in(folder, writable=True)), FolderSnapshots(folder / "snapshots")
+    engine, repeats = new_engine(NEXT_PACK), old.remembered
+    return Pipeline(engine, old.log, snapshots, clock, SECRET, seals, repeats, remembers=False)
 
 
 def prepared_in(folder: Path) -> FolderSnapshots:
@@ -55,7 +58,7 @@ def test_a_reload_is_as_good_as_a_restart(tmp_path: Path) -> None:
         old.erase("a3", "me", "test")
         clock.time += MINUTE
         answers(old, *BODIES[80:120])
-        new = of_next_pack(folder, old.log, clock, stack)
+        new = of_next_pack(folder, old, clock, stack)
         assert new.catch_up(prepared_in(folder)) == 41  # what was prepared need not be read again
         old.put_in_list("banned", "a4", clock.time + HOUR, "me", "test")
         old.commit()
@@ -71,7 +74,7 @@ def test_a_reload_is_as_good_as_a_restart(tmp_path: Path) -> None:
 
 def test_what_is_not_durable_yet_is_not_caught_up_with(tmp_path: Path) -> None:
     with open_pipeline(tmp_path) as old, ExitStack() as stack:
-        new = of_next_pack(tmp_path, old.log, SetClock(), stack)
+        new = of_next_pack(tmp_path, old, SetClock(), stack)
         old.take([old.decoder.single(body(), old.clock.now())])
         assert new.catch_up() == 1
         old.commit()
@@ -80,7 +83,7 @@ def test_what_is_not_durable_yet_is_not_caught_up_with(tmp_path: Path) -> None:
 
 def test_a_pack_that_is_live_goes_live_but_once(tmp_path: Path) -> None:
     with open_pipeline(tmp_path, NEXT_PACK) as old, ExitStack() as stack:
-        new = of_next_pack(tmp_path, old.log, SetClock(), stack)
+        new = of_next_pack(tmp_path, old, SetClock(), stack)
         new.catch_up()
         new.go_live()
         assert old.log.end() == 1
@@ -93,7 +96,7 @@ def test_without_what_was_prepared_all_is_counted_from_the_log(tmp_path: Path, d
         prepare(tmp_path)
         for file in [each for each in (tmp_path / "prepared").rglob("*") if each.is_file()]:
             file.unlink() if damage == "gone" else file.write_bytes(file.read_bytes()[:-9])
-        new = of_next_pack(tmp_path, old.log, SetClock(), stack)
+        new = of_next_pack(tmp_path, old, SetClock(), stack)
         with pytest.raises(NotPrepared, match="81 records"):
             new.catch_up(prepared_in(tmp_path), most=80)
         assert new.catch_up(prepared_in(tmp_path), most=81) == 81

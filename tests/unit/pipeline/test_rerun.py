@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from fairgate.backends.embedded.segments import open_log
+from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.domain.action import Action
 from fairgate.domain.errors import RecordUnreadable
 from fairgate.domain.secret import Secrets
@@ -15,8 +16,9 @@ from fairgate.kernel.rows import Rows
 from fairgate.language.problems import PackError
 from fairgate.pipeline.records import EventRecord, PackRecord, Record, decode, encode
 from fairgate.pipeline.rerun import RerunReport, rerun
+from fairgate.pipeline.seals import NOBODY, Seals
 from fairgate.wiring import checked_from
-from tests.support import NOW, PACK, SECRET, SECRETS, SetClock, open_pipeline, traffic
+from tests.support import NOW, PACK, SECRET, SetClock, open_pipeline, traffic
 from tests.unit.pipeline.live import NEXT_PACK, answers, logged
 
 
@@ -35,13 +37,34 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     return [decode(at, data) for at, data in enumerate(logged(folder))]
 
 
-def written(folder: Path, records: list[Record], secret: int = SECRET) -> RerunReport:
-    """What is found in a log of these records."""
+class Plain(Seals):
+    """Opens what stands in clear where something sealed should, but for an erased number's."""
+
+    def __init__(self, gone: int = NOBODY) -> None:
+        self._gone = gone
+
+    def open(self, number: int, sealed: bytes) -> bytes | None:
+        return None if number == self._gone else sealed
+
+
+def written(
+    folder: Path, records: list[Record], secret: int = SECRET, seals: Seals | None = None, begin: int = 0
+) -> RerunReport:
+    """What is found in a log of these records, those before `begin` dropped."""
     with open_log(folder) as log:
         for record in records:
             log.append(encode(record))
         log.commit()
-        return rerun(log, checked_from, Secrets({1: secret}), Rows, lambda _, sealed: sealed)
+        log.drop(begin)
+        snapshots = FolderSnapshots(folder / "snapshots")
+        return rerun(log, checked_from, Secrets({1: secret}), Rows, seals or Plain(), snapshots)
+
+
+def test_without_a_snapshot_nothing_is_decided_again_where_the_beginning_is_dropped(
+    tmp_path: Path, records: list[Record]
+) -> None:
+    with pytest.raises(RecordUnreadable, match="was dropped"):
+        written(tmp_path, records, begin=84)
 
 
 def test_all_comes_out_as_it_is_recorded(tmp_path: Path, records: list[Record]) -> None:
@@ -123,11 +146,7 @@ def test_personal_attributes_are_not_shown(tmp_path: Path, records: list[Record]
 
 def test_erased_events_are_counted_and_their_decisions_stand(tmp_path: Path, records: list[Record]) -> None:
     _, gone = first_where(records, lambda record: record.key >= 0)
-    with open_log(tmp_path) as log:
-        for record in records:
-            log.append(encode(record))
-        log.commit()
-        report = rerun(log, checked_from, SECRETS, Rows, lambda key, sealed: None if key == gone.key else sealed)
+    report = written(tmp_path, records, seals=Plain(gone.key))
     erased = [each for each in records if isinstance(each, EventRecord) and each.key == gone.key]
     assert report == RerunReport(events=160 - len(erased), erased=len(erased), packs=4, differing=0, first=None)
     assert len(erased) > 5

@@ -1,91 +1,32 @@
 """Restarts at any place, snapshots of all kinds, and packs that change: nothing else may change with them."""
 
 import os
+import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairgate.detect.lists import Lists
 from fairgate.domain.action import Action
-from fairgate.domain.errors import NothingSealed, RecordUnreadable, SealBroken
+from fairgate.domain.errors import RecordUnreadable, SealBroken
 from fairgate.domain.event import Refusal
 from fairgate.domain.secret import Secrets
 from fairgate.domain.windows import DAY, HOUR, MINUTE
 from fairgate.pipeline import records, state
 from fairgate.pipeline.engine import Engine
-from fairgate.pipeline.online import Pipeline
-from fairgate.pipeline.records import FORMAT, EventRecord, PackRecord, decode, encode
+from fairgate.pipeline.records import FORMAT, EventRecord, PackRecord, decode
 from fairgate.pipeline.repeats import Repeats
+from fairgate.pipeline.standing import Standing
 from fairgate.pipeline.state import State
 from tests.contracts.planting import Edit, planted
 from tests.support import HEAD, NOW, PACK, SECRET, SetClock, body, new_pipeline, open_pipeline, request, traffic
 from tests.unit.pipeline.live import NEXT_PACK, answers, logged, reread, snapshot, take
+from tests.unit.pipeline.twins import Twins
 
 # ------------------------------------------------------------------------------------------------------------- restarts
-
-
-#: Entries in a list for so long, 0 takes them off; and switches, off or on.
-CHANGES: Sequence[tuple[str, str | None, int]] = (
-    ("friends", "friend", 0), ("friends", "friend", DAY), ("banned", "a3", 5 * HOUR), ("banned", "a4", 40 * DAY),
-    ("bad_mail", "u3@mailinator.com", HOUR), ("burst", None, 1), ("burst", None, 0), ("*", None, 1), ("*", None, 0),
-    ("capped", None, 1),
-)  # fmt: skip
-
-
-@dataclass
-class Twins:
-    """Two pipelines that are told the same: one is stopped and started again, the other never."""
-
-    folders: tuple[Path, Path]
-    stack: ExitStack = field(default_factory=ExitStack)
-    clock: SetClock = field(default_factory=SetClock)
-    number: int = 0
-
-    def __enter__(self) -> Self:
-        self.steady = self.stack.enter_context(open_pipeline(self.folders[0], clock=self.clock))
-        self.restless = self.open()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.opened.__exit__(None, None, None)
-        self.stack.close()
-
-    def open(self) -> Pipeline:
-        self.opened = open_pipeline(self.folders[1], clock=self.clock)
-        return self.opened.__enter__()
-
-    def take(self, count: int) -> None:
-        """New events, and some that were sent before."""
-        raws = [raw for raw, _ in traffic(count, start=self.number)]
-        old = [raw for start in (0, max(0, self.number - 40)) for raw, _ in traffic(count // 3, start=start)]
-        self.number += count
-        one, other = ([*take(each, *raws, *old)] for each in (self.steady, self.restless))
-        assert [encode(each) for each in one] == [encode(each) for each in other]
-
-    def change(self, choice: int) -> None:
-        name, value, length = CHANGES[choice]
-        for each in (self.steady, self.restless):
-            if value is None:
-                each.switch(name, "me", "test", off=bool(length))
-            else:
-                each.put_in_list(name, value, self.clock.time + length, "me", "test")
-
-    def erase(self, account: str) -> None:
-        for each in (self.steady, self.restless):
-            with suppress(NothingSealed):
-                each.erase(account, "me", "test")
-
-    def restart(self, *, with_snapshot: bool) -> None:
-        if with_snapshot:
-            snapshot(self.restless)
-        self.opened.__exit__(None, None, None)
-        self.restless = self.open()
 
 
 STEPS = st.lists(
@@ -140,17 +81,17 @@ STORY: Sequence[tuple[str, Any]] = (
 )  # fmt: skip
 LOAD = (State, "_take_over")
 MUTANTS = {
-    "lets go of what was taken off a list": Edit(Lists, "restore", "held.clear()", "held.update()"),
+    "lets go of what was taken off a list": Edit(Standing, "records", "or not lists.bare(key[0])", ""),
     "counts no caps again": Edit(Engine, "absorb", "self.brakes.count(decision, clock)", "del decision, clock"),
-    "forgets caps": Edit(*LOAD, "extra.off, extra.day, extra.asked", "extra.off, 0, {}"),
-    "forgets switches": Edit(*LOAD, "extra.off, extra.day", "set(), extra.day"),
+    "forgets caps": Edit(*LOAD, "extra.day, extra.asked", "0, {}"),
+    "forgets switches": Edit(Standing, "take", "self._off[record.rule] = record", "pass"),
     "forgets texts": Edit(*LOAD, "engine.texts.number(text)", "del text"),
-    "forgets lists": Edit(*LOAD, "engine.lists.restore(extra.lists, extra.told)", ""),
-    "forgets repeats": Edit(*LOAD, 'self.repeats.load(snapshot.arrays["repeats"], extra.repeats)', ""),
+    "forgets lists": Edit(*LOAD, "take_in(engine, self._reader, said)", ""),
+    "forgets repeats": Edit(*LOAD, 'not self.repeats.load(snapshot.arrays["repeats"], extra.repeats)', "False"),
     "forgets where days began": Edit(Repeats, "state", "list(self._days)", "[]"),
     "forgets whose numbers there are": Edit(*LOAD, 'self.seals.load(snapshot.arrays["seals"], extra.seals)', ""),
     "learns no numbers": Edit(State, "_learn", "self.seals.learn(", "(lambda *_: None)("),
-    "leaves erased numbers": Edit(State, "_take_in", "self.forget(piece.key)", "pass"),
+    "leaves erased numbers": Edit(State, "_mind", "self.forget(piece.key)", "pass"),
     "forgets the rows": Edit(*LOAD, "engine.rows.load(snapshot.arrays)", ""),
     "skips a record": Edit(State, "_load", "return snapshot.sequence", "return snapshot.sequence + 1"),
     "reads one twice": Edit(State, "_load", "return snapshot.sequence", "return snapshot.sequence - 1"),
@@ -191,6 +132,47 @@ def read_at_start(folder: Path, text: str = PACK, secret: int = SECRET) -> int:
 def test_a_start_reads_only_what_comes_after_the_snapshot(kept: Path) -> None:
     assert read_at_start(kept) == 10
     assert reread(kept) == 70
+
+
+def runs_are_made_again(folder: Path) -> None:
+    """Without what remembers older events a start reads them again, as far back as a repeat is known."""
+    clock = SetClock()
+    with open_pipeline(folder, clock=clock) as pipeline:
+        gone = answers(pipeline, *(raw for raw, _ in traffic(70)))
+        clock.time += 20 * DAY
+        first = answers(pipeline, *(raw for raw, _ in traffic(70, start=70)))
+        clock.time += 20 * DAY
+        answers(pipeline, *(raw for raw, _ in traffic(70, start=140)))
+        pipeline.remembered.settle()
+        snapshot(pipeline)
+    assert any((folder / "repeats").iterdir())
+    shutil.rmtree(folder / "repeats")
+    with new_pipeline(folder, clock=clock) as pipeline:
+        assert pipeline.recover() == 0
+        again = answers(pipeline, *(raw for raw, _ in traffic(140, start=70)))
+        assert [each.sequence for each in again[:70]] == [each.sequence for each in first]
+        assert all(each.repeated for each in again)
+        [other] = answers(pipeline, traffic(1)[0][0])
+        assert other.sequence > gone[0].sequence
+
+
+def test_without_its_runs_a_start_reads_them_again(tmp_path: Path) -> None:
+    runs_are_made_again(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit(State, "_recall", "self.repeats.recall(piece, sequence)", "pass"),
+        Edit(State, "_recall", "start = ", "start = stop + "),
+        Edit(State, "_recall", "- LONGEST_REPEAT - 2 * DAY", "- 10 * DAY"),
+        Edit(State, "_take_over", "self._recall(snapshot.sequence, extra.clock)", "pass"),
+    ],
+    ids=["reads nothing", "begins at the end", "begins too late", "is content"],
+)
+def test_notices_a_start_that(edit: Edit, tmp_path: Path) -> None:
+    with planted(edit), pytest.raises(AssertionError):
+        runs_are_made_again(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["arena", "table", "meta", "repeats", "extra", "manifest"])

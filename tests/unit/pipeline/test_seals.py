@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairgate.domain.errors import SealBroken
-from fairgate.domain.secret import Secrets
-from fairgate.pipeline.seals import NOBODY, Seals
+from fairgate.domain.secret import Secrets, Tokens
+from fairgate.pipeline.seals import Seals
 from tests.support import seals_in
 
 
@@ -46,7 +47,7 @@ def test_what_is_sealed_can_be_opened(plain: bytes, subject: int) -> None:
 def test_numbers_are_given_in_the_order_of_first_use(seals: Seals) -> None:
     assert [seals.seal(subject, b"")[0] for subject in (7, 5, 7, 1 << 63, 5)] == [0, 1, 0, 2, 1]
     assert seals.following == 3
-    assert [seals.number_of(subject) for subject in (7, 5, 1 << 63, 6)] == [0, 1, 2, NOBODY]
+    assert seals.subjects().tolist() == [7, 5, 1 << 63]
 
 
 def test_nothing_opens_what_is_erased(seals: Seals) -> None:
@@ -55,7 +56,7 @@ def test_nothing_opens_what_is_erased(seals: Seals) -> None:
     seals.forget(number)
     assert seals.open(number, sealed) is None
     assert seals.open(kept, beside) == b"else"
-    assert seals.number_of(7) == NOBODY
+    assert seals.subjects().tolist() == [0, 8]
     again, fresh = seals.seal(7, b"who")
     assert again == 2
     assert seals.open(again, fresh) == b"who"
@@ -75,6 +76,36 @@ def test_a_snapshot_has_all(seals: Seals) -> None:
     other = Seals(Keys(), Secrets({1: 99}))
     other.load(*seals.state())
     assert [other.seal(subject, b"")[0] for subject in (3, 4, 7)] == [2, 3, 0]
+
+
+def test_a_subject_is_found_under_every_version_of_the_secret() -> None:
+    old, new = Tokens(99).key["ada"], Tokens(98, 2).key["ada"]
+    seals = Seals(Keys(), Secrets({1: 99, 2: 98}))
+    for subject in (old, Tokens(99).key["bob"], new):
+        seals.seal(subject, b"")
+    assert sorted(seals.numbers_of("ada")) == [0, 2]
+    assert seals.numbers_of("bob") == [1]
+    assert seals.numbers_of("eve") == []
+
+
+def test_what_was_said_again_is_known_and_no_number_is_given_twice(seals: Seals) -> None:
+    for subject in (7, 5, 3, 9):
+        seals.seal(subject, b"")
+    seals.forget(1)
+    other = Seals(Keys(), Secrets({1: 99}))
+    subjects = seals.subjects()
+    other.restore(0, subjects[:2])
+    other.restore(2, subjects[2:])
+    assert other.following == 4
+    assert [other.seal(subject, b"")[0] for subject in (9, 7, 5, 3)] == [3, 0, 4, 2]
+    other.restore(0, subjects)  # said again in the middle of a log
+    assert [other.seal(subject, b"")[0] for subject in (5, 2)] == [4, 5]
+
+
+def test_numbers_of_whom_all_are_erased_are_not_given_again() -> None:
+    other = Seals(Keys(), Secrets({1: 99}))
+    other.restore(0, np.zeros(3, np.uint64))
+    assert other.seal(7, b"")[0] == 3
 
 
 @pytest.mark.parametrize("at", [1, 5, 13, 20, -1])

@@ -10,14 +10,15 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 import msgspec
 
 from fairgate.backends.embedded import lake_manifest
-from fairgate.backends.embedded.segment_reader import load_segments
+from fairgate.backends.embedded.segment_begin import BEGIN, encode_begin, keeping_segments, read_begin
+from fairgate.backends.embedded.segment_held import load_segments
 from fairgate.backends.embedded.segment_writer import sync_directory
 from fairgate.domain.errors import BackupUnusable, CopyFailed
 
@@ -29,9 +30,9 @@ DATA: Final = "data"
 
 _CHUNK = 1 << 20
 _PARTIAL = ".partial"
-#: A start without a snapshot takes longer, that is all.
-_ATTEMPTS = 5
-_LOG, _SNAPSHOTS, _PREPARED, _LAKE = "log", "snapshots", "prepared", "lake"
+#: How often a snapshot is begun to be copied, and how many of the newest none is ever removed of.
+_ATTEMPTS, _KEPT = 5, 2
+_LOG, _SNAPSHOTS, _PREPARED, _LAKE, _REPEATS = "log", "snapshots", "prepared", "lake", "repeats"
 _API_KEYS, _SUBJECT_KEYS, _AUDIT = "keys.db", "subjects.keys", "desk/audit.jsonl"
 _SECRET = "secret"  # noqa: S105 - a file's name
 _ANOTHER = "Take another backup; the service it came from still has everything."
@@ -131,7 +132,8 @@ def back_up(data: Path, destination: Path, about: Backup, texts: Mapping[str, st
     """Copy a data folder, whoever is writing to it, and files of these texts beside it; returns what is in the copy.
 
     `about` says what its files don't; `destination` must be new or empty. The log in the copy is whole and durable, and
-    nothing else in it is newer than the log, but the keys: who was erased before this began can't be read in it.
+    nothing else in it is newer than the log, but the keys: who was erased before this began can't be read in it. It
+    begins where the log did when this began, and what is dropped meanwhile goes from the disk with the next drop.
     Raises `CopyFailed`, and what opening the log raises.
     """
     with _telling(destination):
@@ -139,10 +141,14 @@ def back_up(data: Path, destination: Path, about: Backup, texts: Mapping[str, st
         copy = _Copy(destination)
         for name, text in texts.items():
             copy.write(name, text.encode())
-        # Before the log: neither may know of records that the log has not.
-        _lake(copy, data / _LAKE)
-        _snapshot(copy, data / _SNAPSHOTS)
-        end = _log(copy, data / _LOG)
+        with keeping_segments(data / _LOG):
+            # Lake and snapshot may lack records that the log is about to drop, and know of none that it hasn't yet: so
+            # its beginning is taken before them, and its end after them.
+            begin = read_begin(data / _LOG)
+            _lake(copy, data / _LAKE)
+            _snapshot(copy, data / _SNAPSHOTS)
+            _repeats(copy, data / _REPEATS)
+            end = _log(copy, data / _LOG, begin)
         if (data / _API_KEYS).exists():
             copy.database(data / _API_KEYS, f"{DATA}/{_API_KEYS}")
         if (data / _AUDIT).exists():
@@ -164,6 +170,7 @@ def left_out(data: Path) -> list[str]:
         _LAKE,
         _SNAPSHOTS,
         _PREPARED,
+        _REPEATS,
         _LOG,
         _API_KEYS,
         f"{_API_KEYS}-wal",
@@ -231,23 +238,40 @@ def _lake(copy: _Copy, source: Path) -> None:
 
 
 def _snapshot(copy: _Copy, source: Path) -> None:
-    """The newest snapshot. Where its folder goes while it is read, a newer one has been made."""
+    """The newest snapshot, whole. Raises `CopyFailed` where newer ones are made faster than one can be copied."""
     for _ in range(_ATTEMPTS):
-        whole = sorted(each for each in source.iterdir() if each.name.isdigit()) if source.is_dir() else []
+        whole = _whole_snapshots(source)
         if not whole:
             return
         name = f"{DATA}/{_SNAPSHOTS}/{whole[-1].name}"
-        try:
+        with suppress(FileNotFoundError):
             copy.tree(whole[-1], name)
-        except FileNotFoundError:
-            copy.drop(name)
-        else:
+            if whole[-1] in _whole_snapshots(source)[-_KEPT:]:
+                return
+        copy.drop(name)
+    raise CopyFailed(source, "each snapshot was removed while it was copied", "Take the backup at a quieter time.")
+
+
+def _repeats(copy: _Copy, source: Path) -> None:
+    """What remembers older events, as far as the snapshot needs it. Without it a start reads some of the log again."""
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):  # several were made one meanwhile
+            for path in sorted(source.glob("*.keys")):
+                copy.file(path, f"{DATA}/{_REPEATS}/{path.name}")
             return
+        copy.drop(f"{DATA}/{_REPEATS}")
 
 
-def _log(copy: _Copy, source: Path) -> int:
-    """Every whole record there is now, made durable; returns the sequence after the last."""
-    segments, _ = load_segments(source, save_indexes=False)
+def _whole_snapshots(source: Path) -> list[Path]:
+    """The folders of a service's snapshots, the newest last."""
+    return sorted(each for each in source.iterdir() if each.name.isdigit()) if source.is_dir() else []
+
+
+def _log(copy: _Copy, source: Path, begin: int) -> int:
+    """Every whole record there is now, from this one on, made durable; returns the sequence after the last."""
+    segments = load_segments(source, begin, save_indexes=False).segments
+    if begin:
+        copy.write(f"{DATA}/{_LOG}/{BEGIN}", encode_begin(begin))
     for segment in segments:
         path, size = segment.file.path, segment.index.offset
         with path.open("rb") as file:

@@ -175,7 +175,7 @@ class FolderLake:
         try:
             return pl.read_parquet(path, hive_partitioning=False)
         except pl.exceptions.PolarsError as error:
-            remedy = "Restore it from a backup, or delete the lake's folder: it is made from the log again."
+            remedy = "Restore it from a backup, or delete the lake's folder: it is made again from what the log has."
             raise LakeDamaged(path, str(error), remedy) from error
 
     def _hold_for_scans(self) -> None:

@@ -76,7 +76,7 @@ NEW: Final = Manifest(FORMAT, 0, -1, (), ())
 def read(folder: Path) -> Manifest:
     """The lake of a folder. Raises `LakeUnavailable`, `LakeTooNew` or `LakeDamaged`."""
     path = folder / MANIFEST
-    remedy = "Delete the lake's folder: it is made from the log again."
+    remedy = "Delete the lake's folder: it is made again from what the log has."
     with failing(path):
         data = path.read_bytes()
     try:

@@ -90,8 +90,8 @@ class SegmentFile:
         return Position(self.header.first, FIRST_OFFSET)
 
     def size(self) -> int:
-        """Return the size of the file as it is now, in bytes."""
-        return self.path.stat().st_size
+        """Return the size of the file as it is now, in bytes. Raises `LogUnavailable` when that can't be told."""
+        return file_size(self.path)
 
     def checksum(self, sequence: int, record: bytes) -> int:
         """Return a frame's checksum: CRC-32 of sequence and record, begun with the salt."""
@@ -188,6 +188,14 @@ def reading(path: Path) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def file_size(path: Path) -> int:
+    """Return the size of a file, in bytes. Raises `LogUnavailable` when that can't be told."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def read_at(path: Path, fd: int, size: int, offset: int) -> bytes:

@@ -4,6 +4,7 @@ The open segment's index lives in memory; a sealed one's is kept in a sidecar be
 missing or doesn't fit, the segment itself is read again.
 """
 
+import os
 import struct
 from array import array
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from fairgate.domain.errors import LogDamaged
 
 STRIDE: Final = 64
 """Every `STRIDE`-th frame's offset is kept: 25 MB of memory for a log of 100 GB in records of 500 bytes."""
+
+SUFFIX: Final = ".idx"
+"""What a sidecar's name ends in."""
 
 NO_END: Final = 1 << 64
 """A sequence above any: the end of what is read to the end of the file."""
@@ -74,7 +78,7 @@ def scan(file: SegmentFile, size: int) -> tuple[SegmentIndex, LogDamaged | None]
 
 def sidecar(file: SegmentFile) -> Path:
     """Return the path of a segment's sidecar."""
-    return file.path.with_suffix(".idx")
+    return file.path.with_suffix(SUFFIX)
 
 
 def save(file: SegmentFile, index: SegmentIndex) -> None:
@@ -82,7 +86,7 @@ def save(file: SegmentFile, index: SegmentIndex) -> None:
     head = _HEAD.pack(_MAGIC, _VERSION, file.header.salt, index.first, index.sequence, index.offset, index.checksum)
     data = head + struct.pack(f"<{len(index.offsets)}Q", *index.offsets)
     path = sidecar(file)
-    draft = path.with_suffix(".idx.tmp")
+    draft = path.with_suffix(f"{SUFFIX}.tmp")
     draft.write_bytes(data + _TAIL.pack(crc32(data)))
     draft.replace(path)
 
@@ -93,7 +97,7 @@ def load(file: SegmentFile) -> SegmentIndex | None:
     if not path.exists():
         return None
     with reading(path) as fd:
-        data = read_at(path, fd, path.stat().st_size, 0)
+        data = read_at(path, fd, os.fstat(fd).st_size, 0)
     body, tail = data[: -_TAIL.size], data[-_TAIL.size :]
     if len(body) < _HEAD.size or tail != _TAIL.pack(crc32(body)):
         return None

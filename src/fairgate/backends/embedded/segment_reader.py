@@ -1,23 +1,14 @@
-"""The reading half of the log: segments found, checked against each other, and their records given out."""
+"""The reading half of the log: its records given out, and its writer followed."""
 
 import io
 import os
-from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn, Self
 
-from fairgate.backends.embedded import segment_index
-from fairgate.backends.embedded.segment_file import (
-    CHAIN_AT,
-    FIRST_AT,
-    SUFFIX,
-    Position,
-    SegmentFile,
-    read_at,
-    reading,
-)
+from fairgate.backends.embedded import segment_begin, segment_index
+from fairgate.backends.embedded.segment_file import Position, SegmentFile, read_at, reading
+from fairgate.backends.embedded.segment_held import Held, Segment, check_link, load_segments, no_segments, segment_of
 from fairgate.backends.embedded.segment_index import SegmentIndex
 from fairgate.domain.errors import LogDamaged, LogUnavailable, NoSuchRecord
 
@@ -27,55 +18,30 @@ _PUBLISHED_AT: Final = 32
 _DIGITS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A segment that can be read: its file, and where the frames stand in it."""
-
-    file: SegmentFile
-    index: SegmentIndex
-
-    def read(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-        """Yield the records of `[start, stop)`, all of which the segment must have."""
-        end = Position(stop, self.index.offset)
-        with reading(self.file.path) as fd:
-            yield from self.file.frames(fd, self._find(fd, start), end)
-
-    def get(self, sequence: int) -> bytes:
-        """Return one record, which the segment must have."""
-        with reading(self.file.path) as fd:
-            start = self._find(fd, sequence)
-            end = Position(sequence + 1, start.offset + self.file.frame_bytes(fd, start))
-            [(_, record)] = self.file.frames(fd, start, end)
-        return record
-
-    def _find(self, fd: int, sequence: int) -> Position:
-        place = self.index.near(sequence)
-        while place.sequence < sequence:
-            place = Position(place.sequence + 1, place.offset + self.file.frame_bytes(fd, place))
-        return place
-
-
 class SegmentReader:
     """An event log opened for reading only: the whole records it had when it was opened, durable or about to be.
 
-    Needs no lock and changes nothing on disk, so it may stand beside a writer; `refresh` shows what came after.
+    Needs no lock and changes nothing on disk, so it may stand beside a writer; `refresh` shows what came after, and
+    what was dropped. Until then a record that was dropped may be given out, or raise `NoSuchRecord` where it is gone.
     `torn_bytes` is what followed the last whole record: a write that was going on or that a crash cut short.
     """
 
-    def __init__(self, directory: Path, segments: list[Segment], torn_bytes: int) -> None:
+    def __init__(self, directory: Path, held: Held) -> None:
         self.directory = directory
-        self.torn_bytes = torn_bytes
-        self._segments = segments
-        self._durable = segments[-1].index.sequence
+        self.torn_bytes = held.torn_bytes
+        # Always set in this order and taken in the reverse, so that the segments have every record between the others.
+        self._begin = held.begin
+        self._segments = held.segments
+        self._durable = held.segments[-1].index.sequence
         self._closed = False
 
     @classmethod
     def open(cls, directory: Path) -> Self:
         """Find the segments and check the last. Raises `LogUnavailable`, `LogTooNew` or `LogDamaged`."""
-        segments, torn_bytes = load_segments(directory, save_indexes=False)
-        if not segments:
-            raise LogUnavailable(directory, "it holds no segments", "Check the path.")
-        return cls(directory, segments, torn_bytes)
+        held = segment_begin.settled(directory, lambda begin: load_segments(directory, begin, save_indexes=False))
+        if not held.segments:
+            raise no_segments(directory)
+        return cls(directory, held)
 
     def append(self, record: bytes) -> int:
         """Refuse: the log was opened for reading only."""
@@ -85,20 +51,38 @@ class SegmentReader:
         """Refuse: the log was opened for reading only."""
         self._refuse_writing("commit")
 
-    def read(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+    def drop(self, before: int) -> None:
+        """Refuse: the log was opened for reading only."""
+        self._refuse_writing(f"drop the records below {before}")
+
+    def read(self, start: int | None = None, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Return the durable records of the half-open interval `[start, stop)`, in order, each with its sequence."""
         self._check_usable()
+        durable, segments, begin = self._durable, self._segments, self._begin
+        start = begin if start is None else start
         if start < 0 or (stop is not None and stop < 0):
             message = f"[{start}, {stop}) is no interval of sequences: they begin with 0"
             raise ValueError(message)
-        return self._records(start, self._durable if stop is None else min(stop, self._durable))
+        if start < begin:
+            raise NoSuchRecord(start, durable, begin)
+        return self._records(segments, start, durable if stop is None else min(stop, durable))
 
     def get(self, sequence: int) -> bytes:
-        """Return one record. Raises `NoSuchRecord` for a number that hasn't been given."""
+        """Return one record. Raises `NoSuchRecord` for a number that hasn't been given, or has been dropped."""
         self._check_usable()
-        if not 0 <= sequence < self._durable:
-            raise NoSuchRecord(sequence, self._durable)
-        return self._segments[self._segment_of(sequence)].get(sequence)
+        durable, segments, begin = self._durable, self._segments, self._begin
+        if not begin <= sequence < durable:
+            raise NoSuchRecord(sequence, durable, begin)
+        try:
+            return segments[segment_of(segments, sequence)].get(sequence)
+        except LogUnavailable as error:
+            self._check_not_dropped(sequence, error)
+            raise
+
+    def begin(self) -> int:
+        """Return the first sequence that is held."""
+        self._check_usable()
+        return self._begin
 
     def end(self) -> int:
         """Return the sequence after the last record's."""
@@ -108,13 +92,23 @@ class SegmentReader:
     def refresh(self) -> int:
         """See the records that became durable since, at the cost of reading those alone; return `end()`.
 
-        Where its writer says how far it is durable, only that far: what it wrote since it may have to take back.
-        Raises `LogUnavailable`, `LogTooNew` or `LogDamaged`.
+        Where its writer says how far it is durable, only that far: what it wrote since it may have to take back. What
+        was dropped is let go of. Raises `LogUnavailable`, `LogTooNew` or `LogDamaged`.
         """
         self._check_usable()
+        return segment_begin.settled(self.directory, self._catch_up)
+
+    def close(self) -> None:
+        """Refuse all further calls. Closing twice is harmless."""
+        self._closed = True
+
+    def _catch_up(self, begin: int) -> int:
         durable = published(self.directory)
+        begin = max(begin, self._begin)
+        paths = segment_begin.held_paths(self.directory, begin)
+        self._let_go(paths, begin)
         known = {segment.file.path for segment in self._segments}
-        for path in segment_paths(self.directory):
+        for path in paths:
             if path not in known:
                 _follow(self._segments[-1], segment_index.NO_END)
                 file = SegmentFile.load(path)
@@ -127,20 +121,35 @@ class SegmentReader:
         self._durable = last.index.sequence if durable is None else min(last.index.sequence, durable)
         return self._durable
 
-    def close(self) -> None:
-        """Refuse all further calls. Closing twice is harmless."""
-        self._closed = True
+    def _let_go(self, paths: list[Path], begin: int) -> None:
+        """Forget the segments below these, which are the ones held now."""
+        if not paths:
+            raise no_segments(self.directory)
+        if self._segments[-1].file.path < paths[0]:
+            segments = load_segments(self.directory, begin, save_indexes=False).segments
+        else:
+            segments = [segment for segment in self._segments if segment.file.path >= paths[0]]
+        self._begin = begin
+        self._segments = segments
 
-    def _records(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-        at = self._segment_of(start)
+    def _records(self, segments: list[Segment], start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        at = segment_of(segments, start)
         while start < stop:
-            segment = self._segments[at]
-            border = min(stop, segment.index.sequence)
-            yield from segment.read(start, border)
+            border = min(stop, segments[at].index.sequence)
+            try:
+                yield from segments[at].read(start, border)
+            except LogUnavailable as error:
+                self._check_not_dropped(start, error)
+                raise
             start, at = border, at + 1
 
-    def _segment_of(self, sequence: int) -> int:
-        return bisect_right(self._segments, sequence, key=lambda segment: segment.index.first) - 1
+    def _check_not_dropped(self, sequence: int, error: LogUnavailable) -> None:
+        """Raise `NoSuchRecord` where a segment isn't there because its writer has dropped it."""
+        if isinstance(error.__cause__, FileNotFoundError):
+            begin = segment_begin.read_begin(self.directory)
+            if sequence < begin:
+                self._begin = max(begin, self._begin)
+                raise NoSuchRecord(sequence, self._durable, begin) from error
 
     def _check_usable(self) -> None:
         if self._closed:
@@ -151,47 +160,6 @@ class SegmentReader:
         self._check_usable()
         message = f"cannot {what}: the event log in {self.directory} was opened for reading only"
         raise io.UnsupportedOperation(message)
-
-
-def load_segments(directory: Path, *, save_indexes: bool) -> tuple[list[Segment], int]:
-    """Return the segments of a log in order, and how many bytes follow the last whole record.
-
-    The last segment is read in full; of the others only the headers and sidecars are, except where a sidecar is missing
-    or spoilt: that segment is read, and with `save_indexes` its sidecar written anew. Raises `LogDamaged` when segments
-    don't follow on each other, when one has been cut, or when whole frames stand behind a bad one in the last.
-    """
-    segments: list[Segment] = []
-    paths = segment_paths(directory)
-    torn_bytes = 0
-    for path in paths:
-        file = SegmentFile.load(path)
-        check_link(segments[-1].index if segments else None, file)
-        if path == paths[-1]:
-            index, torn_bytes = _read_last(file)
-        else:
-            index = segment_index.load(file) or _read_sealed(file, save_index=save_indexes)
-        segments.append(Segment(file, index))
-    return segments, torn_bytes
-
-
-def segment_paths(directory: Path) -> list[Path]:
-    """Return the paths of a log's segments in order. Raises `LogUnavailable` when the directory can't be listed."""
-    try:
-        return sorted(path for path in directory.iterdir() if path.suffix == SUFFIX)
-    except OSError as error:
-        what = error.strerror or str(error)
-        raise LogUnavailable(directory, what, "Check the path and this user's permissions.") from error
-
-
-def check_link(before: SegmentIndex | None, file: SegmentFile) -> None:
-    """Check that a segment follows on the one before it, or is a log's first. Raises `LogDamaged`."""
-    sequence, checksum = (before.sequence, before.checksum) if before else (0, 0)
-    if file.header.first != sequence:
-        what = f"the segments before it end before record {sequence}, and it begins with {file.header.first}"
-        raise LogDamaged(file.path, FIRST_AT, what, "Restore the missing segments from a backup.")
-    if file.header.chain != checksum:
-        what = "it was not written after the segment before it, so one of the two is from another log or another time"
-        raise LogDamaged(file.path, CHAIN_AT, what, "Restore both from the same backup.")
 
 
 def publish(lock: int, durable: int) -> None:
@@ -227,23 +195,3 @@ def _follow(segment: Segment, stop: int, *, torn: bool = False) -> int:
             if not torn:
                 raise
     return size - index.offset
-
-
-def _read_last(file: SegmentFile) -> tuple[SegmentIndex, int]:
-    size = file.size()
-    index, damage = segment_index.scan(file, size)
-    if damage is None:
-        return index, 0
-    with reading(file.path) as fd:
-        if file.find_frame(fd, Position(index.first, index.offset), size):
-            raise damage
-    return index, size - index.offset
-
-
-def _read_sealed(file: SegmentFile, *, save_index: bool) -> SegmentIndex:
-    index, damage = segment_index.scan(file, file.size())
-    if damage:
-        raise damage
-    if save_index:
-        segment_index.save(file, index)
-    return index

@@ -11,9 +11,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
-from fairgate.backends.embedded import segment_index
+from fairgate.backends.embedded import segment_begin, segment_index
 from fairgate.backends.embedded.segment_file import FIRST_OFFSET
-from fairgate.backends.embedded.segment_reader import LOCK, Segment, SegmentReader, load_segments, publish
+from fairgate.backends.embedded.segment_held import Held, Segment, load_segments, segment_of
+from fairgate.backends.embedded.segment_reader import LOCK, SegmentReader, publish
 from fairgate.backends.embedded.segment_verify import Problem, VerifyReport, verify
 from fairgate.backends.embedded.segment_writer import SegmentWriter, probe_disk, sync_directory
 from fairgate.domain.errors import LogBroken, LogLocked, LogUnavailable, NoSuchRecord, RecordTooLarge
@@ -33,20 +34,21 @@ class SegmentLog(SegmentReader):
     durable. Not for use on both sides of a fork.
     """
 
-    def __init__(self, lock: int, segments: list[Segment], torn_bytes: int, writer: SegmentWriter) -> None:
-        super().__init__(writer.file.path.parent, segments, torn_bytes)
+    def __init__(self, lock: int, held: Held, writer: SegmentWriter) -> None:
+        super().__init__(writer.file.path.parent, held)
         self._lock = lock
         self._writer = writer
-        self._appending = threading.Lock()  # guards the pending records; held for moments only
+        self._appending = threading.Lock()  # guards the pending records and the segments; held for moments only
         self._pending: list[bytes] = []
         self._flushing: list[bytes] = []
         self._base = self._durable  # the sequence of the first pending record, behind those being flushed
         self._failure: BaseException | None = None
         self._committing = threading.Lock()  # guards the writer; held while the disk works
+        self._dropping = threading.Lock()  # guards the beginning; held while files go, and taken before the others
 
     @classmethod
     def open(cls, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> Self:
-        """Lock the directory, made where it is missing, and cut off a torn tail.
+        """Lock the directory, made where it is missing, cut off a torn tail, and remove what a crash left of a drop.
 
         Raises `LogLocked`, `LogUnavailable`, `LogTooNew` or `LogDamaged`.
         """
@@ -62,19 +64,20 @@ class SegmentLog(SegmentReader):
                 undo.callback(os.close, lock)
                 for draft in directory.glob("*.tmp"):
                     draft.unlink()
-                segments, torn_bytes = load_segments(directory, save_indexes=True)
-                if segments:
+                held = load_segments(directory, segment_begin.read_begin(directory), save_indexes=True)
+                if held.segments:
                     sync_directory(directory)
-                    writer = SegmentWriter.resume(segments[-1].file, segments[-1].index, segment_bytes)
+                    segment_begin.remove_below(directory, held.segments[0].index.first)
+                    writer = SegmentWriter.resume(held.segments[-1].file, held.segments[-1].index, segment_bytes)
                 else:
                     writer = SegmentWriter.create(directory, 0, 0, segment_bytes)
-                    segments = [Segment(writer.file, writer.index)]
+                    held.segments.append(Segment(writer.file, writer.index))
                 publish(lock, writer.index.sequence)
                 undo.pop_all()
         except OSError as error:
             remedy = "Check the path, this user's permissions, and that the disk has room and is well."
             raise LogUnavailable(directory, str(error), remedy) from error
-        return cls(lock, segments, torn_bytes, writer)
+        return cls(lock, held, writer)
 
     def append(self, record: bytes) -> int:
         """Take the next sequence number for `record` and return it; the record is pending."""
@@ -96,13 +99,35 @@ class SegmentLog(SegmentReader):
                 self._flush()
             return self._durable
 
+    def drop(self, before: int) -> None:
+        """Forget the records below `before`, durably.
+
+        Segments that hold no others are removed, once the beginning is written down; commits go on meanwhile. Called
+        again with the same number it removes those that couldn't be removed the first time.
+        """
+        with self._dropping:
+            self._check_usable()
+            if not self._begin <= before <= self._durable:
+                message = f"can't drop the records below {before}: {self._begin} to {self._durable} is possible"
+                raise ValueError(message)
+            try:
+                if before > self._begin:
+                    segment_begin.save_begin(self.directory, before)
+                with self._appending:
+                    self._begin = before
+                    self._segments = self._segments[segment_of(self._segments, before) :]
+                segment_begin.remove_below(self.directory, self._segments[0].index.first)
+            except OSError as error:
+                remedy = "Nothing is lost, and the log goes on. Check the disk and this user's permissions."
+                raise LogUnavailable(self.directory, str(error), remedy) from error
+
     def get(self, sequence: int) -> bytes:
-        """Return one record, durable or pending. Raises `NoSuchRecord` for a number that hasn't been given."""
+        """Return one record, durable or pending. Raises `NoSuchRecord` for one not yet given, or dropped."""
         with self._appending:
             self._check_usable()
             end = self._base + len(self._pending)
-            if not 0 <= sequence < end:
-                raise NoSuchRecord(sequence, end)
+            if not self._begin <= sequence < end:
+                raise NoSuchRecord(sequence, end, self._begin)
             if sequence >= self._base:
                 return self._pending[sequence - self._base]
             if sequence >= self._durable:
@@ -122,7 +147,7 @@ class SegmentLog(SegmentReader):
 
     def close(self) -> None:
         """Commit what is pending and release the lock. Closing twice is harmless."""
-        with self._committing:
+        with self._dropping, self._committing:
             with self._appending:
                 if self._closed:
                     return
@@ -183,7 +208,8 @@ class SegmentLog(SegmentReader):
         segment_index.save(full.file, full.index)
         self._writer = SegmentWriter.create(self.directory, full.index.sequence, full.index.checksum, full.limit)
         full.close()
-        self._segments.append(Segment(self._writer.file, self._writer.index))
+        with self._appending:
+            self._segments.append(Segment(self._writer.file, self._writer.index))
 
     def _check_usable(self) -> None:
         super()._check_usable()

@@ -67,7 +67,7 @@ class FolderSnapshots:
             shutil.rmtree(old)
 
     def latest(self, stamp: str, end: int) -> Snapshot | None:
-        """The newest whole state with this stamp and a `sequence` of at most `end`; a damaged one is passed over."""
+        """The newest whole state whose stamp begins so, and of at most `end`; a damaged one is passed over."""
         for folder in self._newest_first():
             if int(folder.name) <= end:
                 snapshot = _load(folder, stamp)
@@ -92,17 +92,19 @@ def _stamp(folder: Path) -> str:
 
 
 def _load(folder: Path, stamp: str) -> Snapshot | None:
-    """The state in a folder; None where it is another's, or anything in it is not as it was written."""
+    """The state in a folder; None where its stamp begins otherwise, or anything in it is not as it was written."""
     try:
         line, _, text = (folder / _MANIFEST).read_bytes().partition(b"\n")
         manifest = msgspec.json.decode(text, type=_Manifest)
-        if (line + b"\n", manifest.stamp, manifest.sequence) != (_checksum_line(text), stamp, int(folder.name)):
+        if (line + b"\n", manifest.sequence) != (_checksum_line(text), int(folder.name)):
+            return None
+        if not manifest.stamp.startswith(stamp):
             return None
         extra = (folder / _EXTRA).read_bytes()
         arrays = {name: _read(folder / name, kept) for name, kept in manifest.arrays.items()}
     except (OSError, ValueError):  # what msgspec and numpy raise about unexpected contents are ValueErrors
         return None
-    return Snapshot(manifest.sequence, stamp, arrays, extra) if zlib.crc32(extra) == manifest.extra else None
+    return Snapshot(manifest.sequence, manifest.stamp, arrays, extra) if zlib.crc32(extra) == manifest.extra else None
 
 
 def _read(path: Path, kept: _Array) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 
-from fairgate import __version__
 from fairgate.backends.embedded import lake_manifest
 from fairgate.backends.embedded.segments import verify
 from fairgate.backends.embedded.snapshots import FolderSnapshots
@@ -15,15 +14,19 @@ from fairgate.domain.errors import SealBroken
 from fairgate.domain.event import moment
 from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND
 from fairgate.entrypoints.doctor.finding import WHOLE_LOG, Finding, Installation, bad, ok, warn
-from fairgate.pipeline.records import FORMAT, EraseRecord, EventRecord, Record, decode
+from fairgate.pipeline.records import EraseRecord, EventRecord, Record, decode
 from fairgate.pipeline.seals import NOBODY
-from fairgate.wiring import SECRET_VARIABLE, SUBJECT_KEYS, open_seals, secrets_of
+from fairgate.pipeline.state import stamp_of
+from fairgate.settings import check_log_days
+from fairgate.wiring import SECRET_VARIABLE, SUBJECT_KEYS, longest_window, open_seals, secrets_of
 
 #: What only the service itself should read.
 _PRIVATE = ("secret", SUBJECT_KEYS, "keys.db", "keys.db-wal")
 #: Sealed records that the secret is tried on.
 _TRIED = 100
 _LATELY = 10_000
+#: Days by which records may be too old: they go a day's worth at a time, when a snapshot is made.
+_DAYS_LATE = 3
 _RESTORE = "Set it to what it was when the log was written, or restore the file from where it is kept."
 
 
@@ -46,7 +49,8 @@ def log(at: Installation) -> Finding:
     """Whether the log opens and is whole. Raises `LogError` or `RecordUnreadable`."""
     if at.log is None or at.last is None:
         return ok("nothing is recorded yet")
-    words = f"{at.log.end():,} records, {at.log_bytes:,} bytes"
+    dropped = f" from number {at.log.begin():,} on" if at.log.begin() else ""
+    words = f"{at.log.end() - at.log.begin():,} records{dropped}, {at.log_bytes:,} bytes"
     if at.log_bytes > WHOLE_LOG:
         return ok(f"{words}; it opens. `fairgate log verify {at.settings.data}` reads all of it")
     problems = verify(at.log.directory).problems
@@ -105,14 +109,18 @@ def snapshot(at: Installation) -> Finding:
     if at.log is None or at.last is None:
         return ok("nothing is recorded yet")
     directory, end = at.settings.data / "snapshots", at.log.end()
-    mine = f"{__version__}:{FORMAT}:{at.checked.pack.digest}:"
+    mine, begin = stamp_of(at.checked.pack.digest), at.log.begin()
     stamps = FolderSnapshots(directory).stamps() if directory.is_dir() else []
-    start = next((sequence for sequence, stamp in stamps if stamp.startswith(mine) and sequence <= end), 0)
+    held = [(sequence, stamp) for sequence, stamp in stamps if begin < sequence <= end]
+    start = next((sequence for sequence, stamp in held if stamp.startswith(mine)), begin)
     behind = end - start
-    if start:
+    if begin and not held:
+        remedy = "Restore one from a backup. Without it, what looks back for ever begins anew at the next start."
+        return bad("there is none, and the log's old records are dropped", remedy)
+    if start > begin:
         words = f"the newest that fits is of record {start:,}: a start reads the {behind:,} after it"
     else:
-        words = f"none fits {'this pack and version' if stamps else 'yet'}: a start reads all {end:,} records"
+        words = f"none fits {'this pack and version' if stamps else 'yet'}: a start reads all {behind:,} records"
     if behind > 2 * at.settings.door.snapshot_events:
         return warn(
             words, "Stop the door in good order once (SIGTERM): that makes one. See its log for why none is made."
@@ -124,7 +132,7 @@ def erased(at: Installation) -> Finding:
     """Whether what was erased can be read no more."""
     if at.log is None or at.last is None or not (at.settings.data / SUBJECT_KEYS).exists():
         return ok("nothing is recorded yet")
-    start = 0 if at.log_bytes <= WHOLE_LOG else max(0, at.log.end() - _LATELY)
+    start = at.log.begin() if at.log_bytes <= WHOLE_LOG else max(at.log.begin(), at.log.end() - _LATELY)
     records = (decode(at_, raw) for at_, raw in at.log.read(start) if raw[1:7] == b"\xa5erase")
     numbers = {record.key for record in records if isinstance(record, EraseRecord)}
     with closing(FileSubjectKeys(at.settings.data / SUBJECT_KEYS, writable=False)) as keys:
@@ -145,12 +153,32 @@ def lake(at: Installation) -> Finding:
         return ok("there is none yet; the desk makes it")
     covered, end = lake_manifest.read(where).sequence, at.log.end()
     if covered > end:
-        return bad(f"it goes to record {covered:,}, and the log only to {end:,}", f"Delete {where}: it is made again.")
+        remedy = f"Delete {where}: it is made again from what the log has."
+        return bad(f"it goes to record {covered:,}, and the log only to {end:,}", remedy)
+    if covered < at.log.begin():
+        what = f"it goes to record {covered:,}, and the log has dropped what came before {at.log.begin():,}"
+        return bad(what, "Restore the lake from a backup, or live without the events between.")
     behind = end - covered
     words = f"{behind:,} of {end:,} records are not in it yet"
     if behind and at.now - decode(covered, at.log.get(covered)).received > HOUR:
         return warn(f"{words}, the oldest for over an hour", "Is the desk running? Its log says what keeps it.")
     return ok(words)
+
+
+def age(at: Installation) -> Finding:
+    """Whether the log drops what is older than it is to be kept. Raises `BadSettings`."""
+    days = at.settings.log.days
+    if days is None:
+        return ok("its records are kept for ever: [log] days is not set")
+    check_log_days(at.settings, longest_window(at.checked))
+    if at.last is None:
+        return ok("nothing is recorded yet")
+    oldest = (at.now - at.first().received) // DAY
+    words = f"its oldest record is {oldest:,} days old; they are kept for {days}"
+    if oldest <= days + _DAYS_LATE:
+        return ok(words)
+    remedy = "Records go after a snapshot, once they are in the lake: see `snapshot`, `lake` and the door's log."
+    return warn(words, remedy)
 
 
 def leftovers(at: Installation) -> Finding:
@@ -166,7 +194,7 @@ def leftovers(at: Installation) -> Finding:
 def _late_records(at: Installation) -> Iterator[Record]:
     """The last records of the log."""
     if at.log is not None:
-        for sequence, raw in at.log.read(max(0, at.log.end() - _LATELY)):
+        for sequence, raw in at.log.read(max(at.log.begin(), at.log.end() - _LATELY)):
             yield decode(sequence, raw)
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from fairgate.backends.embedded.segment_reader import SegmentReader
+from fairgate.domain.errors import NoSuchRecord
 from fairgate.language.checked import CheckedPack
 from fairgate.pipeline.records import Record, decode
 from fairgate.settings import Settings
@@ -70,8 +71,14 @@ class Installation:
         """The last record of the log; None where there is none. Raises `LogError` or `RecordUnreadable`."""
         if self.log is None or not self.log.end():
             return None
-        decode(0, self.log.get(0))  # the first says in which format they all are
+        self.first()  # it says in which format they all are
         return decode(self.log.end() - 1, self.log.get(self.log.end() - 1))
+
+    def first(self) -> Record:
+        """The first record of the log, which there must be. Raises `LogError` or `RecordUnreadable`."""
+        if self.log is None:
+            raise NoSuchRecord(0, 0)
+        return decode(self.log.begin(), self.log.get(self.log.begin()))
 
     @cached_property
     def log_bytes(self) -> int:

@@ -13,7 +13,6 @@ from fairgate import __version__
 from fairgate.domain.windows import DAY, HOUR
 from fairgate.entrypoints.doctor.finding import Finding, Installation, bad, ok, warn
 from fairgate.kernel.compiled import kept_in
-from fairgate.pipeline.records import decode
 from fairgate.settings import check_retention
 
 _GIB = 1 << 30
@@ -56,7 +55,7 @@ def room(at: Installation) -> Finding:
     used = at.log_bytes + _bytes(path for path in (at.settings.data / "lake").rglob("*.parquet"))
     left = free / (used / days)
     words = f"{_size(free)} are free, for {left:,.0f} days at {_size(used / days)} a day"
-    remedy = "Make room, or set [retention] for the event types that need not be kept that long."
+    remedy = "Make room, or set [log] days, and [retention] for the event types that need not be kept that long."
     if left < _DAYS_WARN:
         return (bad if left < _DAYS_BAD else warn)(words, remedy)
     return ok(words)
@@ -89,7 +88,7 @@ def _days_of_log(at: Installation) -> float | None:
     """The time from the log's first record to its last; None where it is too short to say anything."""
     if at.log is None or at.last is None:
         return None
-    length = at.last.received - decode(0, at.log.get(0)).received
+    length = at.last.received - at.first().received
     return length / DAY if length >= HOUR else None
 
 

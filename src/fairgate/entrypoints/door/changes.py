@@ -10,6 +10,7 @@ import msgspec
 from fairgate.domain.errors import (
     BadEntry,
     BadLabel,
+    BadSettings,
     KeysUnusable,
     LogBroken,
     NoSuchList,
@@ -224,6 +225,8 @@ async def post_reload(door: Door, _request: Request) -> Response:
         pack, changed = await door.reload()
     except PackError as error:
         return problem(422, "bad_pack", str(error))
+    except BadSettings as error:
+        return problem(409, "bad_settings", str(error))
     except NotPrepared as error:
         return problem(409, "not_prepared", str(error))
     except ReloadUnderWay as error:

@@ -29,6 +29,8 @@ _PIECE = 250
 _FIRST_DELAY, _LONGEST_DELAY, _WELL = 1.0, 30.0, 60.0
 #: Times that a reload reads what was taken meanwhile, before it holds events up for the rest.
 _MOST_LAPS = 20
+#: Seconds after which a snapshot is made however few events there were.
+_DAY = 86_400.0
 _log = logging.getLogger(__name__)
 
 
@@ -49,12 +51,17 @@ class Live(Protocol):
         """Take note that a pipeline that `follow` made is live."""
         ...
 
+    def cut(self) -> None:
+        """Drop what the log no longer has to keep. Called in another thread after a snapshot was kept."""
+        ...
+
 
 class Door:
     """The live pipeline as the handlers of requests use it, from one event loop.
 
     `on_taken` is told of every outcome once it is durable (the demo's screen listens there). A snapshot is made after
-    every `snapshot_events` events and at a graceful stop. `desk` tells how the desk is, where there is one.
+    every `snapshot_events` events, with the first event after a day, and at a graceful stop. `desk` tells how the desk
+    is, where there is one.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class Door:
         self._commits = Commits(self._committed, self._broken)
         self._snapshot_at = 0
         self._kept_at: float | None = None
+        self._tried_at = time.monotonic()
         self._reading = self._read(pipeline)
         self._keeping: asyncio.Task[None] | None = None
         self._repairing: asyncio.Task[None] | None = None
@@ -208,8 +216,9 @@ class Door:
         if self._live is None:
             return
         count, busy = self._live.engine.counts.events, self._keeping is not None and not self._keeping.done()
-        if count - self._snapshot_at >= self.settings.door.snapshot_events and not busy:
-            self._snapshot_at = count
+        many = count - self._snapshot_at >= self.settings.door.snapshot_events
+        if (many or time.monotonic() - self._tried_at >= _DAY) and not busy:
+            self._snapshot_at, self._tried_at = count, time.monotonic()
             self._keeping = asyncio.create_task(self._snapshot(self._live))
 
     async def _snapshot(self, pipeline: Pipeline) -> None:
@@ -225,8 +234,18 @@ class Door:
             self._kept_at = time.monotonic() if kept else self._kept_at
             if not kept:
                 _log.error("no snapshot was made: the next start will read more of the log")
+            else:
+                await self._cut()
+
+    async def _cut(self) -> None:
+        """Let the log drop what is old. What can't be dropped now is dropped another day, so a failure stops nobody."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._pipelines.cut)
+        except Exception:  # noqa: BLE001 - as the docstring says
+            _log.exception("the log's old records could not be dropped")
 
     async def _kept(self, pipeline: Pipeline) -> bool:
+        pipeline.restate()
         at = pipeline.mark()
         child = Child(lambda: pipeline.keep(pipeline.capture(at)))
         durable = await self._commits.wait(pipeline, 0, time.monotonic() + PATIENCE)

@@ -91,7 +91,7 @@ class _Comparison:
             types=self.types,
             first=self.first,
             last=self.last,
-            kernel_runs=self.prepared.replays,
+            replays=self.prepared.replays,
             labelled_bad=dict(self.bad),
             rules=rule_results(self._evidence(), names),
             actions=actions,

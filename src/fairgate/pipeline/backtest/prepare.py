@@ -26,13 +26,13 @@ Told = Callable[[str], None]
 class Prepared:
     """Both packs on the same events.
 
-    `replays` says how many times the kernel ran, `unmatched` how many events of the new pack's replay are not in the
-    old one's recording.
+    `replays` says of each pack that had to be replayed why, `unmatched` how many events of the new pack's replay are
+    not in the old one's recording.
     """
 
     old: History
     new: History
-    replays: int
+    replays: tuple[str, ...]
     unmatched: int
 
 
@@ -48,6 +48,7 @@ class Material:
 
     `read` opens the inputs for a replay, which is keyed with `secret` and recorded below `scratch`, an empty folder.
     With `since` only what was received from then on is compared; a replay still counts all that came before.
+    `unrecorded` is a sentence that says why there is no recording.
     """
 
     recording: Path | Recorded | None
@@ -56,6 +57,7 @@ class Material:
     secret: int
     read: Callable[[Sequence[Path], Replay], AbstractContextManager[Iterable[Sequence[Taken]]]] = files
     since: datetime | None = None
+    unrecorded: str = "There is no recording."
 
 
 def prepare(old: CheckedPack, new: CheckedPack, material: Material, told: Told) -> Prepared:
@@ -64,21 +66,24 @@ def prepare(old: CheckedPack, new: CheckedPack, material: Material, told: Told) 
     Raises `NothingToCompare` without recording and inputs, `NotRecorded` where a rule needs a column that was not
     recorded and there are no inputs to replay.
     """
-    inputs, replays = material.inputs, 0
     recorded = _recorded(material)
-    if recorded is None and not inputs:
+    if recorded is None and not material.inputs:
         raise NothingToCompare
-    if recorded is None or (inputs and _falls_short(_history(old, recorded, (old, new)))):
-        recorded, replays = _replayed(old, material, "old", told), 1
+    replays: list[str] = []
+    why = _shortfall(_history(old, recorded, (old, new)), material) if recorded is not None else material.unrecorded
+    if recorded is None or why:
+        recorded = _replayed(old, material, "old", told)
+        replays.append(f"The old pack, {old.pack.name} {old.pack.version}, was replayed. {why}")
     before = _history(old, recorded, (old, new))
     _refuse_lacking(before)
     after, unmatched = _history(new, recorded, (old, new)), 0
-    if inputs and _falls_short(after):
+    if why := _shortfall(after, material):
         again = _replayed(new, material, "new", told)
         numbers, unmatched = _matched(before, again)
-        after, replays = History(new, again, new, numbers), replays + 1
+        after = History(new, again, new, numbers)
+        replays.append(f"The new pack, {new.pack.name} {new.pack.version}, was replayed. {why}")
     _refuse_lacking(after)
-    return Prepared(before, after, replays, unmatched)
+    return Prepared(before, after, tuple(replays), unmatched)
 
 
 def changed_rules(history: History, event_type: str) -> list[CheckedRule]:
@@ -111,9 +116,15 @@ def _history(checked: CheckedPack, recorded: Recorded, packs: Sequence[CheckedPa
     return History(checked, recorded, next((each for each in packs if each.pack.digest == digest), None))
 
 
-def _falls_short(history: History) -> bool:
-    """Whether a replay would tell more."""
-    return bool(lacking(history)) or len(history.types) < len(history.checked.pack.event_types)
+def _shortfall(history: History, material: Material) -> str:
+    """Why a replay would tell more, in a sentence; empty where it would not, and where there is nothing to replay."""
+    if not material.inputs:
+        return ""
+    if missing := lacking(history):
+        needs = "; ".join(f"{rule} needs {', '.join(columns)}" for rule, columns in missing.items())
+        return f"It reads what was not recorded: {needs}."
+    unknown = [name for name in history.checked.pack.event_types if name not in history.types]
+    return f"The recording has no events of type {', '.join(unknown)}." if unknown else ""
 
 
 def _refuse_lacking(history: History) -> None:

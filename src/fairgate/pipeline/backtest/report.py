@@ -161,6 +161,7 @@ class Report:
     """Two packs on the same history.
 
     `first` and `last` are event times, None without events. `recorded_with` made the recording that was read.
+    `replays` says of each pack that had to be replayed why: nothing was where it is empty.
     """
 
     old: PackName
@@ -171,7 +172,7 @@ class Report:
     types: dict[str, int]
     first: datetime | None
     last: datetime | None
-    kernel_runs: int
+    replays: tuple[str, ...]
     labelled_bad: dict[str, int]
     rules: tuple[RuleResult, ...]
     actions: tuple[ActionCount, ...]
