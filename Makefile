@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-PACKS := src/fairgate/packs/ai_api $(patsubst %/pack.toml,%,$(wildcard examples/*/pack.toml))
+PACKS := $(patsubst %/pack.toml,%,$(wildcard src/fairgate/packs/*/pack.toml examples/*/pack.toml))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test coverage check bench soak docs

@@ -1,0 +1,74 @@
+"""Lives are played in order of time, each told what it sees; the same again gives the same."""
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairgate.simulate.acts import Account, Act, Life, Seen
+from fairgate.simulate.play import play
+
+WHO = Account("a", "free", 0, "me", "hobbyist", honest=True, hands="person")
+
+
+def act(time: int, kind: str = "api.request") -> Act:
+    return Act(time, kind, WHO, {})
+
+
+def life(times: list[int], seen: list[Seen] | None = None) -> Callable[[], Life]:
+    """Acts at these times, and notes what it sees."""
+
+    def live() -> Life:
+        for time in times:
+            answer = yield act(time)
+            if seen is not None:
+                seen.append(answer)
+
+    return live
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.lists(st.integers(0, 20), max_size=6)), max_size=8), st.integers(1, 80)
+)
+def test_acts_come_in_order_of_time_up_to_the_end(lives: list[tuple[int, list[int]]], ends: int) -> None:
+    births = []
+    expected = []
+    for born, gaps in sorted(lives, key=lambda each: each[0]):
+        times = [born + sum(gaps[: index + 1]) for index in range(len(gaps))]
+        births.append((born, life(times)))
+        expected += [time for time in times if time < ends and born < ends]
+    done: list[int] = []
+
+    def do(each: Act) -> Seen:
+        done.append(each.time)
+        return Seen.SERVED
+
+    assert play(births, do, ends) == len(done)
+    assert done == sorted(expected)
+
+
+def test_each_is_told_what_it_sees() -> None:
+    mine: list[Seen] = []
+    yours: list[Seen] = []
+    answers = {1: Seen.SERVED, 2: Seen.SLOWED, 3: Seen.CLOSED, 4: Seen.HELD}
+    play([(0, life([1, 3], mine)), (0, life([2, 4], yours))], lambda each: answers[each.time], 10)
+    assert mine == [Seen.SERVED, Seen.CLOSED]
+    assert yours == [Seen.SLOWED, Seen.HELD]
+
+
+def test_what_happens_at_one_time_goes_by_when_it_was_planned() -> None:
+    order: list[str] = []
+
+    def named(name: str, times: list[int]) -> Callable[[], Life]:
+        def live() -> Life:
+            for time in times:
+                yield act(time, name)
+
+        return live
+
+    def do(each: Act) -> Seen:
+        order.append(each.type)
+        return Seen.SERVED
+
+    play([(0, named("b", [5, 5])), (0, named("a", [5])), (5, named("c", [5]))], do, 10)
+    assert order == ["b", "a", "c", "b"]
