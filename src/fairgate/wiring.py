@@ -3,8 +3,6 @@
 import gc
 import logging
 import os
-import re
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
@@ -18,7 +16,7 @@ from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.errors import BadSettings, LakeLocked
-from fairgate.domain.secret import MOST_VERSIONS, SECRET_BITS, Secrets, salt_of
+from fairgate.domain.secret import Secrets, salt_of
 from fairgate.domain.windows import DAY
 from fairgate.ingest.identifiers import TYPES
 from fairgate.kernel.rows import Rows, warm
@@ -37,18 +35,17 @@ from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.clock import Clock
 from fairgate.ports.traces import Traces
+from fairgate.secret_file import secrets_of
 from fairgate.settings import Settings, check_log_days, check_retention
 
 _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
-SECRET_VARIABLE = "FAIRGATE_SECRET"  # noqa: S105 - the name of the variable
 SUBJECT_KEYS = "subjects.keys"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
 #: Records that a door reads by itself before it goes over to another pack: seconds of them.
 MOST_TO_FOLLOW = 200_000
-_VERSIONED = re.compile(r"(?:([1-9][0-9]{0,2}):)?([0-9a-fA-F]{16,64})")
 
 
 def pack_folder(name: str) -> Path:
@@ -72,68 +69,12 @@ def new_engine(checked: CheckedPack, secret: int, expected_keys: int = 1 << 12, 
     return Engine(checked, secret, lambda program: Rows(program, expected_rows=expected_keys), version=version)
 
 
-def secrets_of(data: Path, *, make: bool = True) -> Secrets:
-    """What keys hashes, tokens, seals and draws: from the environment, else from a file that only its owner can read.
-
-    It is 16 to 64 hexadecimal digits, or several versions such as `1:...,2:...` with commas or lines between, of which
-    the newest is used and the older open what was sealed under them. Without one in the environment it is made on the
-    first start. Raises `BadSettings` where there is none and it isn't to be made.
-    """
-    given, path = os.environ.get(SECRET_VARIABLE), data / "secret"
-    if given is None:
-        if not path.exists() and not make:
-            raise BadSettings(f"There is no {path}: set {SECRET_VARIABLE} to what it was when the log was written.")
-        if not path.exists():
-            _make_secret(path)
-        try:
-            given = path.read_text("ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadSettings(f"{path} can't be read: {error}.") from error
-    matches = [_VERSIONED.fullmatch(each) for each in given.replace(",", " ").split()]
-    found = {int(match[1] or 1): int(match[2], 16) for match in matches if match}
-    if not found or len(found) != len(matches) or max(found) > MOST_VERSIONS:
-        what = f"{SECRET_VARIABLE} must be 16 to 64 hexadecimal digits, or versions of it as 1:...,2:...."
-        raise BadSettings(f"{what} At most {MOST_VERSIONS} versions are known.")
-    return Secrets(found)
-
-
-def rotate_secret(data: Path) -> int:
-    """Add a version to the secret of a data folder, durably; returns its number. It is used from the next start on.
-
-    Raises `BadSettings` where the secret is in the environment, or there is none.
-    """
-    secrets_now = secrets_of(data, make=False)
-    version = secrets_now.newest + 1
-    if SECRET_VARIABLE in os.environ:
-        what = f"The secret is in {SECRET_VARIABLE}: add a version to it, as `,{version}:` and 64 hexadecimal digits."
-        raise BadSettings(f"{what} Give all versions, the older ones with their numbers.")
-    held = {**secrets_now.versions, version: secrets.randbits(SECRET_BITS)}
-    partial = data / "secret.partial"
-    with partial.open("w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.writelines(f"{number}:{secret:064x}\n" for number, secret in sorted(held.items()))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(data / "secret")
-    return version
-
-
 def was_cut(data: Path) -> bool:
     """Whether the log of a data folder has dropped records. Raises what opening it raises."""
     if not any((data / "log").glob("*.log")):
         return False
     with open_log(data / "log", read_only=True) as log:
         return log.begin() > 0
-
-
-def _make_secret(path: Path) -> None:
-    """Write a new secret durably: the log that will be written under it is durable too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"1:{secrets.token_hex(SECRET_BITS // 8)}\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from fairgate.pipeline.records import (
     SwitchRecord,
     decode,
 )
-from fairgate.wiring import open_seals, secrets_of
+from fairgate.secret_file import secrets_of
+from fairgate.wiring import open_seals
 from tests.e2e.crashing import Said
 from tests.support import SetClock, open_pipeline
 

@@ -14,8 +14,9 @@ from fairgate.entrypoints import log_command
 from fairgate.language.pack_file import load_pack
 from fairgate.language.places import KEY, positions
 from fairgate.pipeline.records import FORMAT
+from fairgate.secret_file import SECRET_VARIABLE
 from fairgate.settings import Settings
-from fairgate.wiring import SECRET_VARIABLE, pack_folder
+from fairgate.wiring import pack_folder
 
 Echo = Callable[[str], object]
 

@@ -385,8 +385,9 @@ def secret() -> None:
 @click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
 def secret_rotate(config: Path | None, data: Path | None) -> None:
     """Add a version of the secret. The next start counts all again under it; the older ones go on opening."""
+    from fairgate.secret_file import rotate_secret
     from fairgate.settings import settings_of
-    from fairgate.wiring import rotate_secret, was_cut
+    from fairgate.wiring import was_cut
 
     folder = settings_of(config, _given(data=data)).data
     version = rotate_secret(folder)

@@ -12,8 +12,9 @@ from fairgate.domain.access import Scope
 from fairgate.domain.errors import BadRequest
 from fairgate.domain.pack import Attribute, Pack
 from fairgate.entrypoints import keys_command
+from fairgate.secret_file import secrets_of
 from fairgate.settings import Settings, read_settings
-from fairgate.wiring import load_checked, open_keys, secrets_of
+from fairgate.wiring import load_checked, open_keys
 
 CONFIG, PACK, DATA = "fairgate.toml", "pack", "data"
 #: What the first key may do: what a service that asks for decisions needs.

@@ -22,7 +22,8 @@ from fairgate.ingest.sources import read_events
 from fairgate.pipeline.history import logged_events
 from fairgate.pipeline.recording import Recording
 from fairgate.pipeline.replay import Replay, ReplayReport
-from fairgate.wiring import load_checked, open_seals, secrets_of
+from fairgate.secret_file import secrets_of
+from fairgate.wiring import load_checked, open_seals
 
 #: The key of a replay's hashes and canary draws: fixed, so that the same files and pack give the same summary anywhere.
 REPLAY_SECRET = 0x_FA1B_6A7E

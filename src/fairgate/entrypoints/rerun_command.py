@@ -8,7 +8,8 @@ from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.entrypoints.log_command import log_folder
 from fairgate.kernel.rows import Rows
 from fairgate.pipeline.rerun import rerun
-from fairgate.wiring import checked_from, open_seals, secrets_of
+from fairgate.secret_file import secrets_of
+from fairgate.wiring import checked_from, open_seals
 
 
 def run(directory: Path, echo: Callable[[str], object]) -> int:

@@ -24,8 +24,9 @@ from fairgate.kernel.rows import Rows
 from fairgate.pipeline.records import FORMAT
 from fairgate.pipeline.seals import Seals
 from fairgate.pipeline.upgrade import FROM, Upgrade, format_of
+from fairgate.secret_file import secrets_of
 from fairgate.settings import Settings
-from fairgate.wiring import SUBJECT_KEYS, checked_from, secrets_of
+from fairgate.wiring import SUBJECT_KEYS, checked_from
 
 Echo = Callable[[str], object]
 

@@ -196,7 +196,7 @@ class Pipeline:
         for record in self._state.restated(now):
             self.log.append(encode(record))
         self.log.append(encode(RestatedRecord(now, start, self.engine.clock)))
-        points.append(Point(start, now))
+        points[:] = [*(point for point in points if point.start > self.log.begin()), Point(start, now)]
         return True
 
     def cut(self, received: int, most: int) -> int:

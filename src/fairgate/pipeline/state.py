@@ -1,6 +1,7 @@
 """What a pipeline knows: brought up to date from the log, kept in snapshots."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from fairgate.ingest.identifiers import TYPES
 from fairgate.kernel.layout import LAYOUT_NUMBER
 from fairgate.language.check_pack import check_pack
 from fairgate.language.pack_file import pack_from_texts
+from fairgate.language.problems import PackError
 from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.history import Piece, pieces, take_in
 from fairgate.pipeline.lookup import first_since
@@ -173,7 +175,7 @@ class State:
             last=at.last,
             live=self._live_pack(),
             pack_at=self.pack_at,
-            points=[point for point in self.points if point.start > self._log.begin()],
+            points=self.points,
             clock=engine.clock,
             texts=engine.texts.all(),
             standing=list(self.standing.records(engine.clock, engine.lists)),
@@ -277,14 +279,15 @@ class State:
     def _carry(self, others: Snapshots) -> None:
         """Take profiles over from another pack's snapshot: they know what the log does not have any more."""
         engine, version = self.engine, self.engine.tokens.version
-        found = self._of_this_log(others, _SHAPE)
-        snapshot, extra = next((each for each in found if each[1].live.secret == version), (None, None))
-        if snapshot is None or extra is None:
-            self.anew = tuple(engine.plan.profiles)
-            return
-        for text in extra.texts:
-            engine.texts.number(text)
-        self.anew = engine.carry(snapshot.arrays, check_pack(pack_from_texts(extra.live.files), TYPES))
+        self.anew = tuple(engine.plan.profiles)
+        for snapshot, extra in self._of_this_log(others, _SHAPE):
+            if extra.live.secret == version:
+                with suppress(PackError):  # this Fairgate does not take the old pack: `anew` says what is lost
+                    old = check_pack(pack_from_texts(extra.live.files), TYPES)
+                    for text in extra.texts:
+                        engine.texts.number(text)
+                    self.anew = engine.carry(snapshot.arrays, old)
+                return
 
     def _last_before(self, sequence: int) -> int:
         return xxh3_64_intdigest(self._log.get(sequence - 1))

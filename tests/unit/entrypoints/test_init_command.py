@@ -14,6 +14,7 @@ from fairgate.domain.event import Event
 from fairgate.entrypoints import init_command
 from fairgate.ingest.decode import Decoder
 from fairgate.language.problems import PackError
+from fairgate.secret_file import secrets_of
 from fairgate.settings import (
     CallSite,
     DeskSettings,
@@ -24,7 +25,7 @@ from fairgate.settings import (
     TelemetrySettings,
     read_settings,
 )
-from fairgate.wiring import load_checked, secrets_of
+from fairgate.wiring import load_checked
 from tests.support import NOW
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

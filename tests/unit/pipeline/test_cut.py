@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.domain.errors import NoSuchRecord, NothingSealed, RecordUnreadable
 from fairgate.domain.secret import Secrets
 from fairgate.domain.windows import DAY, HOUR, MINUTE
+from fairgate.language.problems import PackError
 from fairgate.pipeline.lookup import live_pack
 from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.records import (
@@ -331,6 +333,17 @@ def test_without_any_snapshot_a_start_says_what_begins_anew(tmp_path: Path) -> N
     forget_snapshots(tmp_path)
     with open_pipeline(tmp_path, NEXT_PACK, clock=clock) as pipeline:
         assert len(pipeline.anew) == 3
+
+
+def test_an_old_pack_that_is_none_any_more_stops_no_start(tmp_path: Path) -> None:
+    clock = SetClock()
+    dropped(tmp_path, clock)
+    with (
+        mock.patch("fairgate.pipeline.state.check_pack", side_effect=PackError((), {})),
+        open_pipeline(tmp_path, NEXT_PACK, clock=clock) as pipeline,
+    ):
+        assert len(pipeline.anew) == 3
+        answers(pipeline, *(raw for raw, _ in traffic(20, start=100)))
 
 
 def test_a_snapshot_of_before_the_beginning_is_passed_over(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from fairgate.entrypoints.doctor.finding import WHOLE_LOG, Finding, Installation
 from fairgate.pipeline.records import EraseRecord, EventRecord, Record, decode
 from fairgate.pipeline.seals import NOBODY
 from fairgate.pipeline.state import stamp_of
+from fairgate.secret_file import SECRET_VARIABLE, secrets_of
 from fairgate.settings import check_log_days
-from fairgate.wiring import SECRET_VARIABLE, SUBJECT_KEYS, longest_window, open_seals, secrets_of
+from fairgate.wiring import SUBJECT_KEYS, longest_window, open_seals
 
 #: What only the service itself should read.
 _PRIVATE = ("secret", SUBJECT_KEYS, "keys.db", "keys.db-wal")

@@ -239,6 +239,8 @@ class Door:
 
     async def _cut(self) -> None:
         """Let the log drop what is old. What can't be dropped now is dropped another day, so a failure stops nobody."""
+        if self._reloading:  # which reads the log from its beginning
+            return
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._pipelines.cut)
         except Exception:  # noqa: BLE001 - as the docstring says
