@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,3 +73,8 @@ def test_what_happens_at_one_time_goes_by_when_it_was_planned() -> None:
 
     play([(0, named("b", [5, 5])), (0, named("a", [5])), (5, named("c", [5]))], do, 10)
     assert order == ["b", "a", "c", "b"]
+
+
+def test_nobody_goes_back_in_time() -> None:
+    with pytest.raises(ValueError, match=r"a goes back in time with api\.request"):
+        play([(0, life([9_000, 3_000]))], lambda _: Seen.SERVED, 10_000)

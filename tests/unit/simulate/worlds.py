@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from fairgate.simulate.honest_people import SEGMENTS
 from fairgate.simulate.world_file import Known, Loaded, read_world
 
 KNOWN = Known(
-    segments=("hobbyist", "family"),
+    segments=tuple(SEGMENTS),
     challenges=("person", "intruder", "robot"),
     opponents={"credit_farm": (("mailbox", "phone"), ("accounts",))},
 )
