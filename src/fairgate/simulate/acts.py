@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ class Seen(StrEnum):
     HELD = "held"  # credits or an account that has to wait for a person
     REFUSED = "refused"  # a challenge that was not passed
     CLOSED = "closed"  # the account is suspended or banned
+    WOKEN = "woken"  # nothing: they had only waited
 
     @property
     def served(self) -> bool:
@@ -60,5 +61,14 @@ class Act(msgspec.Struct, gc=False):
     abuse: bool = False
 
 
-#: Whoever lives in a world: yields what they do, in order of time, and is sent what they see of it.
-Life: TypeAlias = Generator[Act, Seen, None]
+class Wait(msgspec.Struct, gc=False):
+    """Nothing is done until a time."""
+
+    time: int
+
+
+T = TypeVar("T")
+#: Part of a life: yields what is done, in order of time, and is sent what is seen of it.
+Doing: TypeAlias = Generator[Act | Wait, Seen, T]
+#: Whoever lives in a world.
+Life: TypeAlias = Doing[None]

@@ -3,14 +3,13 @@
 What is done to them is part of it: who can't go on has a bad day, and after a few of those they are gone.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from typing import Final
 
 from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND
-from fairgate.simulate.acts import Account, Act, Life, Seen
+from fairgate.simulate.acts import Account, Act, Doing, Life, Seen
 from fairgate.simulate.day_world import Country, chance, waking
 from fairgate.simulate.deeds import Card, Sitting, Use, grant, settle
 from fairgate.simulate.draws import gap
@@ -81,7 +80,7 @@ def going_on(who: Customer, rng: Random, start: int) -> Life:
     yield from _days(who, rng, start)
 
 
-def _join(who: Customer, rng: Random, trial: float) -> Generator[Act, Seen, int | None]:
+def _join(who: Customer, rng: Random, trial: float) -> Doing[int | None]:
     """Sign up; returns when it can be used, None where they were not let in and gave up."""
     time, account = who.account.created, who.account
     seen = yield who.desk.sign_up(time, who.email, phone=who.phone)
@@ -117,7 +116,7 @@ def _days(who: Customer, rng: Random, start: int) -> Life:
         midnight += DAY
 
 
-def _day(who: Customer, rng: Random, time: int) -> Generator[Act, Seen, _Day]:
+def _day(who: Customer, rng: Random, time: int) -> Doing[_Day]:
     """One day's work, in one sitting: each request a while after the one before."""
     if chance(rng, _LOGS_IN):
         time = yield from _log_in(who, rng, time)
@@ -143,7 +142,7 @@ def _day(who: Customer, rng: Random, time: int) -> Generator[Act, Seen, _Day]:
     return _Day.WELL
 
 
-def _spend(who: Customer, rng: Random, time: int, dollars: float) -> Generator[Act, Seen, bool]:
+def _spend(who: Customer, rng: Random, time: int, dollars: float) -> Doing[bool]:
     """Take what was used from the credits of a free account; whether they go on when there are none left."""
     account = who.account
     if account.tier != "free":
@@ -157,7 +156,7 @@ def _spend(who: Customer, rng: Random, time: int, dollars: float) -> Generator[A
     return (yield from _pay(who, rng, time + 2 * SECOND + _seconds(rng, 300.0)))
 
 
-def _pay(who: Customer, rng: Random, time: int) -> Generator[Act, Seen, bool]:
+def _pay(who: Customer, rng: Random, time: int) -> Doing[bool]:
     """Add a card, mistyped now and then, and buy credits; whether that went well."""
     declined = "incorrect_cvc" if chance(rng, _MISTYPES_CARD) else None
     seen = yield from _do(who, who.desk.add_card(time, who.card, declined=declined))
@@ -172,7 +171,7 @@ def _pay(who: Customer, rng: Random, time: int) -> Generator[Act, Seen, bool]:
     return seen.served
 
 
-def _log_in(who: Customer, rng: Random, time: int) -> Generator[Act, Seen, int]:
+def _log_in(who: Customer, rng: Random, time: int) -> Doing[int]:
     """Log in, after a mistyped password now and then; returns when that is done."""
     while chance(rng, _MISTYPES):
         yield from _do(who, who.desk.log_in(time, success=False))
@@ -181,7 +180,7 @@ def _log_in(who: Customer, rng: Random, time: int) -> Generator[Act, Seen, int]:
     return time + _seconds(rng, 20.0)
 
 
-def _do(who: Customer, act: Act) -> Generator[Act, Seen, Seen]:
+def _do(who: Customer, act: Act) -> Doing[Seen]:
     """Do something, and know until when one was busy."""
     who.until = act.time
     return (yield act)

@@ -15,7 +15,7 @@ from fairgate.domain.windows import DAY, HOUR
 from fairgate.ingest.decode import Decoder
 from fairgate.simulate.acts import Act, Seen
 from fairgate.simulate.honest_people import SEGMENTS, births
-from fairgate.simulate.play import play
+from fairgate.simulate.play import Stage
 from fairgate.simulate.service import ALLOWED, Done, Reviewed, Service, Verdict
 from fairgate.simulate.world_file import Loaded, Range, Segment
 from fairgate.wiring import load_checked
@@ -42,7 +42,9 @@ def lived(
     """Everything that is done in two weeks."""
     told: list[Done | Reviewed] = []
     service = Service(world.world, Random(seed), decide, told.append)
-    play(births(world, DAYS, seed), service.do, world.begins + DAYS * DAY)
+    stage = Stage(service.do)
+    stage.add(births(world, DAYS, seed))
+    stage.play(world.begins + DAYS * DAY)
     return [each for each in told if isinstance(each, Done)]
 
 

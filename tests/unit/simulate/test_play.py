@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairgate.simulate.acts import Account, Act, Life, Seen
-from fairgate.simulate.play import play
+from fairgate.simulate.acts import Account, Act, Life, Seen, Wait
+from fairgate.simulate.play import Birth, Stage
 
 WHO = Account("a", "free", 0, "me", "hobbyist", honest=True, hands="person")
+
+
+def play(births: list[Birth], do: Callable[[Act], Seen], ends: int) -> int:
+    stage = Stage(do)
+    stage.add(births)
+    return stage.play(ends)
 
 
 def act(time: int, kind: str = "api.request") -> Act:
@@ -76,5 +82,29 @@ def test_what_happens_at_one_time_goes_by_when_it_was_planned() -> None:
 
 
 def test_nobody_goes_back_in_time() -> None:
-    with pytest.raises(ValueError, match=r"a goes back in time with api\.request"):
+    with pytest.raises(ValueError, match=r"goes back in time: a with api\.request"):
         play([(0, life([9_000, 3_000]))], lambda _: Seen.SERVED, 10_000)
+
+
+def test_who_waits_does_nothing_until_then_and_may_let_others_begin() -> None:
+    done: list[tuple[int, str]] = []
+
+    def do(each: Act) -> Seen:
+        done.append((each.time, each.type))
+        return Seen.SERVED
+
+    stage, woken = Stage(do), list[Seen]()
+
+    def child(time: int) -> Life:
+        yield act(time, "child")
+
+    def parent() -> Life:
+        for time in (10, 20):
+            woken.append((yield Wait(time)))
+            stage.add([(time + 5, lambda time=time: child(time + 5))])  # type: ignore[misc]
+        yield act(22, "parent")
+
+    stage.add([(0, parent), (0, life([16]))])
+    assert stage.play(100) == 4
+    assert woken == [Seen.WOKEN, Seen.WOKEN]
+    assert done == [(15, "child"), (16, "api.request"), (22, "parent"), (25, "child")]

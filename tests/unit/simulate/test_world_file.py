@@ -15,7 +15,7 @@ def test_a_world_is_read(tmp_path: Path) -> None:
     loaded = world_of(tmp_path)
     assert f"{moment(loaded.begins):%Y-%m-%d %H:%M}" == "2026-09-07 00:00"
     assert loaded.world.price["phone"].dearer == 2
-    assert loaded.world.opponent["credit_farm"].more["accounts"].high == 200
+    assert loaded.world.opponent["credit_farm"].more["accounts"].high == 20
 
 
 def test_whatever_is_changed_shows(tmp_path: Path) -> None:

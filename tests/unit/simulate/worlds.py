@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from fairgate.simulate.honest_people import SEGMENTS
+from fairgate.simulate.opponents import archetypes
 from fairgate.simulate.world_file import Known, Loaded, read_world
 
 KNOWN = Known(
     segments=tuple(SEGMENTS),
     challenges=("person", "intruder", "robot"),
-    opponents={"credit_farm": (("mailbox", "phone"), ("accounts",))},
+    opponents={name: (each.prices, each.figures) for name, each in archetypes().items()},
 )
 TEXT = """
 name = "test"
@@ -59,6 +60,27 @@ date = "2025-11"
 supply = 500
 dearer = 2
 
+[price.profile]
+low = 0.2
+high = 1
+source = "assumed"
+date = "2026"
+supply = 5000
+
+[price.server]
+low = 3
+high = 8
+source = "assumed"
+date = "2026"
+supply = 5000
+
+[price.traffic]
+low = 0.89
+high = 5
+source = "a price list"
+date = "2025-11"
+supply = 5000
+
 [segment.hobbyist]
 share = 0.9
 daily = { low = 2, high = 30 }
@@ -76,7 +98,7 @@ skill = { low = 0.2, high = 0.9 }
 resale = { low = 0.4, high = 0.6, source = "assumed", date = "2026" }
 
 [opponent.credit_farm.more]
-accounts = { low = 20, high = 200, source = "assumed", date = "2026" }
+accounts = { low = 5, high = 20, source = "assumed", date = "2026" }
 """
 
 
