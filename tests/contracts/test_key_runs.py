@@ -289,9 +289,9 @@ MUTANTS = {
     "cuts whole runs": Edit(FolderKeyRuns, "cut", "path.rename(path.with_name(_name(first, last)))", "path.unlink()"),
     "cuts only whole runs": Edit(FolderKeyRuns, "cut", "elif before > last:", "elif False:"),
     "forgets to sync a file": Edit(module, "_fill", "os.fsync(file.fileno())", "pass"),
-    "forgets to sync the folder": Edit(FolderKeyRuns, "_write", "_sync_folder(self._directory)\n", "pass\n"),
+    "forgets to sync the folder": Edit(FolderKeyRuns, "_write", "sync_directory(self._directory)\n", "pass\n"),
     "makes a folder that does not last": Edit(
-        FolderKeyRuns, "_write", "_sync_folder(self._directory.parent)", "pass"
+        FolderKeyRuns, "_write", "sync_directory(self._directory.parent)", "pass"
     ),
 }  # fmt: skip
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.backends.embedded.segment_reader import SegmentReader
-from fairgate.backends.embedded.segment_writer import sync_directory
 from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.errors import BadRequest, CopyFailed, LogTooNew

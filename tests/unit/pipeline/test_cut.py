@@ -68,23 +68,12 @@ def play(folders: tuple[Path, Path], steps: Sequence[tuple[str, Any]]) -> int:
     """Take these steps with two, of which one drops what it may; compare what they answer and what they still have."""
     with Twins(folders) as twins:
         for step, choice in steps:
-            match step:
-                case "take":
-                    twins.take(choice)
-                case "pass":
-                    twins.clock.time += choice
-                case "change":
-                    twins.change(choice)
-                case "erase":
-                    twins.erase(choice)
-                case "restart":
-                    twins.restart(with_snapshot=choice)
-                case "pack":
-                    twins.turn_to(choice)
-                case _:
-                    for each in (twins.steady, twins.restless):
-                        restate_and_keep(each)
-                    cut(twins.restless, twins.clock)
+            if step != "keep":
+                twins.step(step, choice)
+                continue
+            for each in (twins.steady, twins.restless):
+                restate_and_keep(each)
+            cut(twins.restless, twins.clock)
         begin, end = twins.restless.log.begin(), twins.restless.log.end()
     whole, left = logged(folders[0]), logged(folders[1])
     assert len(whole) == end

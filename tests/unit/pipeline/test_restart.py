@@ -44,19 +44,10 @@ def play(folders: tuple[Path, Path], steps: Sequence[tuple[str, Any]]) -> None:
     """Take these steps with both, and compare all they answer and all they leave."""
     with Twins(folders) as twins:
         for step, choice in steps:
-            match step:
-                case "take":
-                    twins.take(choice)
-                case "pass":
-                    twins.clock.time += choice
-                case "change":
-                    twins.change(choice)
-                case "erase":
-                    twins.erase(choice)
-                case "restart":
-                    twins.restart(with_snapshot=choice)
-                case _:
-                    snapshot(twins.restless)
+            if step == "keep":
+                snapshot(twins.restless)
+            else:
+                twins.step(step, choice)
     left = logged(folders[0])
     assert left == logged(folders[1])
     assert reread(folders[1]) == sum(isinstance(decode(at, data), EventRecord) for at, data in enumerate(left))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from fairgate.domain.errors import NothingSealed
 from fairgate.domain.windows import DAY, HOUR
@@ -71,6 +71,22 @@ class Twins:
         for each in (self.steady, self.restless):
             with suppress(NothingSealed):
                 each.erase(account, "me", "test")
+
+    def step(self, name: str, choice: Any) -> None:  # noqa: ANN401 - each step has its own
+        """One of the steps that both take."""
+        match name:
+            case "take":
+                self.take(choice)
+            case "pass":
+                self.clock.time += choice
+            case "change":
+                self.change(choice)
+            case "erase":
+                self.erase(choice)
+            case "restart":
+                self.restart(with_snapshot=choice)
+            case _:
+                self.turn_to(choice)
 
     def restart(self, *, with_snapshot: bool) -> None:
         if with_snapshot:

@@ -17,9 +17,9 @@ from typing import BinaryIO, Final
 import msgspec
 
 from fairgate.backends.embedded import lake_manifest
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.backends.embedded.segment_begin import BEGIN, encode_begin, keeping_segments, read_begin
 from fairgate.backends.embedded.segment_held import load_segments
-from fairgate.backends.embedded.segment_writer import sync_directory
 from fairgate.domain.errors import BackupUnusable, CopyFailed
 
 MANIFEST: Final = "backup.json"

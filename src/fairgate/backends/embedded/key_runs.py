@@ -20,6 +20,7 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.domain.errors import RunsDamaged, RunsUnusable
 from fairgate.ports.key_runs import KeyRun
 
@@ -145,7 +146,7 @@ class FolderKeyRuns:
                 elif before > last:
                     path.rename(path.with_name(_name(first, last)))
             if self._directory.exists():
-                _sync_folder(self._directory)
+                sync_directory(self._directory)
 
     def _write(self, first: int, last: int, pieces: Iterable[Pairs]) -> KeyRun:
         path = self._directory / _name(first, last)
@@ -153,7 +154,7 @@ class FolderKeyRuns:
         with _told(path):
             if not self._directory.is_dir():
                 self._directory.mkdir(parents=True, exist_ok=True)
-                _sync_folder(self._directory.parent)
+                sync_directory(self._directory.parent)
             try:
                 with partial.open("wb", buffering=0) as file:
                     _fill(file, first, last, pieces)
@@ -162,7 +163,7 @@ class FolderKeyRuns:
                 with suppress(OSError):  # it says no more than the error that is on its way
                     partial.unlink()
                 raise
-            _sync_folder(self._directory)
+            sync_directory(self._directory)
             run = FileRun(path)
             self._unlink_covered(path)
         return run
@@ -286,11 +287,3 @@ def _told(where: Path) -> Iterator[None]:
 
 def _unusable(where: Path, error: OSError) -> RunsUnusable:
     return RunsUnusable(where, error.strerror or str(error), _MEND)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

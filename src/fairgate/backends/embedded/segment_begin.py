@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 from zlib import crc32
 
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.backends.embedded.segment_file import SUFFIX, read_at, reading, segment_name
 from fairgate.backends.embedded.segment_index import SUFFIX as SIDECAR
-from fairgate.backends.embedded.segment_writer import sync_directory
 from fairgate.domain.errors import LogDamaged, LogError, LogTooNew, LogUnavailable
 
 BEGIN: Final = "begin"

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.backends.embedded.segment_file import FRAME, Header, SegmentFile, segment_name
 from fairgate.backends.embedded.segment_index import SegmentIndex
 
@@ -86,15 +87,6 @@ class SegmentWriter:
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def probe_disk(directory: Path) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from fairgate.backends.embedded import segment_begin, segment_index
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.backends.embedded.segment_file import FIRST_OFFSET
 from fairgate.backends.embedded.segment_held import Held, Segment, load_segments, segment_of
 from fairgate.backends.embedded.segment_reader import LOCK, SegmentReader, publish
 from fairgate.backends.embedded.segment_verify import Problem, VerifyReport, verify
-from fairgate.backends.embedded.segment_writer import SegmentWriter, probe_disk, sync_directory
+from fairgate.backends.embedded.segment_writer import SegmentWriter, probe_disk
 from fairgate.domain.errors import LogBroken, LogLocked, LogUnavailable, NoSuchRecord, RecordTooLarge
 from fairgate.ports.event_log import MAX_RECORD_BYTES
 

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.ports.snapshots import Snapshot
 
 _KEPT = 2
@@ -56,11 +57,11 @@ class FolderSnapshots:
         manifest = _Manifest(snapshot.sequence, snapshot.stamp, arrays, zlib.crc32(snapshot.extra))
         text = msgspec.json.encode(manifest)
         _write(partial / _MANIFEST, _checksum_line(text) + text)
-        _sync_directory(partial)
+        sync_directory(partial)
         if final.exists():
             shutil.rmtree(final)
         partial.rename(final)
-        _sync_directory(self._directory)
+        sync_directory(self._directory)
         folders = self._newest_first()
         at = folders.index(final)
         for old in [*folders[:at], *folders[at + _KEPT :]]:
@@ -127,11 +128,3 @@ def _write(path: Path, data: bytes | memoryview) -> None:
             file.write(held[start : start + _PIECE])
             os.fdatasync(file.fileno())
         os.fsync(file.fileno())
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.domain.errors import KeysUnusable
 
 _SLOT = 32
@@ -90,7 +91,7 @@ def _check_header(path: Path, descriptor: int, *, writable: bool) -> None:
     if writable and len(header) < _SLOT:  # new, or its making was cut short: no key can have been used
         _write(descriptor, _HEADER, 0)
         os.fsync(descriptor)
-        _sync_folder(path.parent)
+        sync_directory(path.parent)
     elif header != _HEADER:
         raise KeysUnusable(path, "it is no file of keys of this version", "Restore it from the backup of this log.")
 
@@ -101,11 +102,3 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
     while view:
         done = os.pwrite(descriptor, view, offset)
         view, offset = view[done:], offset + done
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
