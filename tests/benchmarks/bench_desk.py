@@ -66,8 +66,11 @@ def busy(service: Service) -> Iterator[list[int]]:
         with client_of(service.desk_port) as desk:
             desk.timeout = 600
             while not over.is_set():
-                desk.post("/v1/sql", json={"query": _HEAVY}).raise_for_status()
-                done[at] += 1
+                answer = desk.post("/v1/sql", json={"query": _HEAVY})
+                if answer.is_success:
+                    done[at] += 1
+                elif answer.json()["error"]["code"] != "too_slow":  # ended at its time limit, and asked again
+                    answer.raise_for_status()
 
     def backtest() -> None:
         with client_of(service.desk_port) as desk:
