@@ -67,7 +67,7 @@ def everything_is_found(text: str) -> None:
                 assert here.startswith(value.split("\n")[0])
 
 
-@pytest.mark.parametrize("file", PACKS, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", PACKS, ids=lambda file: f"{file.parent.name}-{file.name}")
 def test_everything_in_the_packs_that_ship_is_found(file: Path) -> None:
     everything_is_found(file.read_text("utf-8"))
 
