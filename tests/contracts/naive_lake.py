@@ -29,5 +29,11 @@ class NaiveLake:
             del self.rows[event_type]
         return len(had) - len(kept)
 
+    def before(self, sequence: int | None) -> dict[str, list[Row]]:
+        """The rows below a sequence, or all, of each type that has some."""
+        end = self.upto.sequence if sequence is None else sequence
+        seen = {name: [row for row in rows if row[0] < end] for name, rows in self.rows.items()}
+        return {name: rows for name, rows in seen.items() if rows}
+
     def copy(self) -> "NaiveLake":
         return NaiveLake(self.upto, {name: list(rows) for name, rows in self.rows.items()})

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from fairgate.backends.embedded import lake as embedded
-from fairgate.backends.embedded import lake_manifest
+from fairgate.backends.embedded import lake_manifest, lake_views
 from fairgate.backends.embedded.lake import FolderLake, open_lake
-from fairgate.domain.errors import FairgateError, LakeLocked, NotInLake
+from fairgate.backends.embedded.lake_manifest import Manifest
+from fairgate.domain.errors import FairgateError, LakeLocked, NotInLake, QueryFailed
 from fairgate.ports.lake import Covered, Lake, Sight, SqlLimits
 from tests.contracts.failing_tree import Died, FailingTree
 from tests.contracts.naive_lake import NaiveLake, Row
@@ -47,6 +48,10 @@ class Place(AbstractContextManager["Place"], Protocol):
 
     def check(self, lake: Lake) -> None:
         """Assert that there is nothing but the live files."""
+        ...
+
+    def lose_files_from(self, sequence: int) -> None:
+        """Take away the files that have no row below a sequence."""
         ...
 
 
@@ -82,6 +87,11 @@ class EmbeddedPlace(AbstractContextManager["EmbeddedPlace"]):
     def check(self, lake: Lake) -> None:
         assert sum(1 for _ in self._folder.rglob("part-*")) == len(lake.files())
 
+    def lose_files_from(self, sequence: int) -> None:
+        for path in self._folder.rglob("part-*"):
+            if int(path.name.split("-")[1]) >= sequence:
+                path.unlink()
+
 
 IMPLEMENTATIONS: list[type[Place]] = [EmbeddedPlace]
 each_implementation = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
@@ -107,12 +117,17 @@ def frames_of(rows: dict[str, list[Row]]) -> dict[str, pl.DataFrame]:
     return {name: frame_of(name, each) for name, each in rows.items()}
 
 
-def rows_of(lake: Lake, event_type: str) -> list[Row]:
-    frame = lake.scan(event_type).collect()
+def rows_of(lake: Lake, event_type: str, before: int | None = None) -> list[Row]:
+    frame = lake.scan(event_type, before).collect()
     order = frame.select("_day", "_sequence").rows()
     assert order == sorted(order)
     values = frame["value"] if "value" in frame.columns else [None] * frame.height
     return list(zip(frame["_sequence"], frame["_day"], values, strict=True))
+
+
+def asked_of(lake: Lake, event_type: str, before: int | None = None) -> list[tuple[object, ...]]:
+    query = f"SELECT _sequence, _day FROM {event_type.replace('.', '_')} ORDER BY _sequence"
+    return lake.sql(query, LIMITS, Sight(before=before)).frame.rows()
 
 
 class LakeMachine(RuleBasedStateMachine):
@@ -178,11 +193,19 @@ class LakeMachine(RuleBasedStateMachine):
             for frame, rows in scanned.values():
                 assert frame.select("_sequence").collect()["_sequence"].sort().to_list() == [row[0] for row in rows]
 
-    @rule()
-    def ask(self) -> None:
-        for name, rows in self.model.rows.items():
-            query = f"SELECT _sequence, _day FROM {name.replace('.', '_')} ORDER BY _sequence"
-            assert self.lake.sql(query, LIMITS, Sight()).frame.rows() == [row[:2] for row in rows]
+    @rule(share=st.none() | st.floats(0, 1.2))
+    def ask(self, share: float | None) -> None:
+        before = None if share is None else int(share * self.model.upto.sequence)
+        seen = self.model.before(before)
+        with self.place.open(read_only=True) as reader:
+            for name in self.model.rows.keys() - seen:
+                with pytest.raises(NotInLake):
+                    reader.scan(name, before)
+                with pytest.raises(QueryFailed, match="no table"):
+                    asked_of(self.lake, name, before)
+            for name, rows in seen.items():
+                assert sorted(rows_of(reader, name, before)) == sorted(rows)
+                assert asked_of(self.lake, name, before) == sorted(row[:2] for row in rows)
 
     @rule()
     def reopen(self) -> None:
@@ -327,6 +350,31 @@ def test_what_was_seen_after_a_crash_stays(implementation: type[Place], after: i
             assert (lake.covered(), [each.rows for each in lake.files()]) == seen
 
 
+@each_implementation
+def test_only_what_is_before_a_sequence_is_seen(implementation: type[Place]) -> None:
+    first, then = (0, FIRST, 1), (1, FIRST, 2)
+    with implementation() as place, place.open() as lake:
+        for at in range(4):
+            lake.append(frames_of({TYPES[0]: [(at, FIRST, at + 1)]}), Covered(at + 1, 0))
+        assert lake.merge(FIRST + timedelta(days=1)) == 4
+        for before, rows in ((1, [first]), (2, [first, then])):
+            assert rows_of(lake, TYPES[0], before) == rows
+            assert asked_of(lake, TYPES[0], before) == [row[:2] for row in rows]
+        assert len(rows_of(lake, TYPES[0])) == len(asked_of(lake, TYPES[0])) == 4
+
+
+@each_implementation
+def test_what_has_nothing_before_a_sequence_is_not_read(implementation: type[Place]) -> None:
+    with implementation() as place, place.open() as lake:
+        lake.append(frames_of({TYPES[0]: [(0, FIRST, 1)]}), Covered(1, 0))
+        lake.append(frames_of({TYPES[0]: [(1, FIRST, 3)], TYPES[1]: [(2, FIRST, 4)]}), Covered(3, 0))
+        place.lose_files_from(1)
+        assert rows_of(lake, TYPES[0], 1) == [(0, FIRST, 1)]
+        assert asked_of(lake, TYPES[0], 1) == [(0, FIRST)]
+        with pytest.raises(NotInLake, match="there are api"):
+            lake.scan(TYPES[1], 1)
+
+
 SYNCED_DRAFT = "    _sync(draft)"
 MUTANTS = {
     "a file isn't synced": [Edit(lake_manifest, "create", SYNCED_DRAFT, "    pass")],
@@ -355,6 +403,15 @@ MUTANTS = {
     "live files are deleted": [Edit(lake_manifest, "sweep", "if path not in live", "if True")],
     "what a crash left isn't made durable": [Edit(FolderLake, "recover", "files.settle(self.folder)", "pass")],
     "what a crash left stays": [Edit(FolderLake, "recover", "files.sweep(self.folder, self._manifest())", "pass")],
+    "a file behind what is asked about is read": [Edit(Manifest, "upto", "part.first < sequence", "True")],
+    "a file with one row that is asked about is not": [Edit(Manifest, "upto", "first < sequence", "last < sequence")],
+    "a file that goes on is shown whole": [Edit(Manifest, "alike", "part.last >= self.sequence", "False")],
+    "a file that goes on is scanned whole": [Edit(embedded, "_scan", "if goes_on:", "if False:")],
+    "a file that goes on is asked whole": [Edit(lake_views, "_rows", "if group.before is None", "if True")],
+    "one row more is scanned": [Edit(embedded, "_scan", "< manifest.sequence", "<= manifest.sequence")],
+    "one row more is asked": [Edit(lake_views, "_rows", "_sequence < ", "_sequence <= ")],
+    "a query sees all": [Edit(FolderLake, "sql", ".upto(sight.before)", "")],
+    "a scan sees all": [Edit(FolderLake, "scan", ".upto(before)", "")],
     "a schema that was left out moves the others": [
         Edit(FolderLake, "_replace", "schema=places[part.schema]", "schema=part.schema")
     ],
@@ -379,6 +436,8 @@ def test_kills_the_mutant(name: str) -> None:
 
 def _all_of_it(how: settings) -> None:
     test_columns_stay_with_their_files_when_others_go(EmbeddedPlace)
+    test_only_what_is_before_a_sequence_is_seen(EmbeddedPlace)
+    test_what_has_nothing_before_a_sequence_is_not_read(EmbeddedPlace)
     for after in range(20):
         test_what_was_seen_after_a_crash_stays(EmbeddedPlace, after)
     run_machine(EmbeddedPlace, how)

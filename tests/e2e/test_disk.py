@@ -13,11 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
+from fairgate.backends.embedded.key_runs import FolderKeyRuns
 from fairgate.backends.embedded.segments import verify
+from fairgate.domain.errors import RunsUnusable
 from fairgate.settings import CallSite, DoorSettings, Settings
 from fairgate.wiring import LivePipeline
 from tests.e2e.doors import Process, application, fairgate, process, serving
-from tests.support import PACK, request
+from tests.support import PACK, SetClock, open_pipeline, request
 
 SITES = {"strict": CallSite(fail="hold", deadline_ms=200), "patient": CallSite(deadline_ms=30_000)}
 QUEUE = 5
@@ -138,6 +140,29 @@ def test_a_fault_while_deciding_is_mended_from_the_log(tmp_path: Path, monkeypat
             assert live.pipeline is not first
             assert served.decide(1, "default") == {**known, "repeated": True}
             assert served.decide(2, "default") == {"id": "r2", "sequence": 2, "action": "allow"}
+
+
+def test_repeats_that_cannot_be_written_are_told_until_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_given: object) -> None:
+        raise RunsUnusable(tmp_path / "repeats", "No space left on device", "Make room.")
+
+    with open_pipeline(tmp_path, clock=SetClock()) as pipeline, serving(application(pipeline)) as client:
+
+        def waiting_after(events: range) -> float:
+            for number in events:
+                assert client.post("/v1/events", content=request(number)).json()["accepted"] == 1
+            pipeline.remembered.settle()
+            lines = client.get("/metrics").text.splitlines()
+            return next(float(line.split()[1]) for line in lines if line.startswith("fairgate_repeats_waiting "))
+
+        assert waiting_after(range(40)) == 0
+        with monkeypatch.context() as ill:
+            ill.setattr(FolderKeyRuns, "save", refused)
+            assert waiting_after(range(40, 80)) == 32
+            assert waiting_after(range(80, 150)) == 96
+        assert waiting_after(range(150, 190)) == 0
 
 
 # ------------------------------------------------------------------------------------------------------------ slow disk

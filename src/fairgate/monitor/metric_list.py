@@ -36,6 +36,7 @@ class Reading:
     rows: RowsSize
     rule_errors: int
     feature_errors: int
+    repeats_waiting: int
     snapshot_age: float | None = None
     desk: DeskReading | None = None
 
@@ -116,6 +117,12 @@ METRICS: Final = (
     Declared("fairgate_rule_errors", "counter", "Rules that failed on an event.", read=lambda r: r.rule_errors),
     Declared(
         "fairgate_feature_errors", "counter", "Features that failed on an event.", read=lambda r: r.feature_errors
+    ),
+    Declared(
+        "fairgate_repeats_waiting",
+        "gauge",
+        "Keys by which repeats are recognised that wait in memory for the disk; grows while they can't be written.",
+        read=lambda r: r.repeats_waiting,
     ),
     Declared(
         "fairgate_snapshot_age_seconds",

@@ -46,8 +46,12 @@ _MEGABYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The rows behind the lake's end, by event type, and how many records after them were left out."""
+    """The rows of the records from `start` on, by event type, and how many records after them were left out.
 
+    The lake has everything before `start`; it may have taken in some of these meanwhile.
+    """
+
+    start: int
     frames: Mapping[str, pl.DataFrame]
     left_out: int
 
@@ -67,20 +71,23 @@ class Compaction:
 
     def step(self, limit: int = STEP) -> int:
         """Take at most so many durable records into the lake, and return how many; 0 where there are none."""
-        covered = self._covered()
+        covered = self._following(self._lake.covered())
         frames, upto = self._frames(covered, limit)
         if upto != covered:
             self._lake.append(frames, upto)
         return upto.sequence - covered.sequence
 
-    def behind(self) -> int:
-        """How many records of the log are not in the lake."""
-        return self._log.end() - self._covered().sequence
+    def tail(self, refresh: Callable[[], object], limit: int = TAIL) -> Tail:
+        """The next rows, at most so many, which stay where they are.
 
-    def tail(self, limit: int = TAIL) -> Tail:
-        """The next rows, at most so many, which stay where they are."""
-        at, end = self._covered(), self._log.end()
-        stop = min(end, at.sequence + limit)
+        `refresh` makes the log show what was written to it since. It is called when the lake's end is known, so that
+        the log is never the one that is older, whatever another process takes into the lake meanwhile.
+        """
+        covered = self._lake.covered()
+        refresh()
+        at = start = self._following(covered)
+        end = self._log.end()
+        stop = min(end, start.sequence + limit)
         found: dict[str, list[pl.DataFrame]] = {}
         while at.sequence < stop:
             frames, upto = self._frames(at, stop - at.sequence)
@@ -90,13 +97,13 @@ class Compaction:
             for name, frame in frames.items():
                 found.setdefault(name, []).append(frame)
         joined = {name: pl.concat(frames, how="diagonal_relaxed") for name, frames in found.items()}
-        return Tail(joined, end - at.sequence)
+        return Tail(start.sequence, joined, end - at.sequence)
 
-    def _covered(self) -> Covered:
-        covered, end = self._lake.covered(), self._log.end()
+    def _following(self, covered: Covered) -> Covered:
+        """Where the log has what follows the lake's end: a new lake begins where the log does."""
+        begin, end = self._log.begin(), self._log.end()
         if covered.sequence > end:
             raise LakeAhead(covered.sequence, end)
-        begin = self._log.begin()  # a new lake begins where the log does
         return covered if covered.sequence >= begin else Covered(begin, -1)
 
     def _frames(self, start: Covered, limit: int) -> tuple[Mapping[str, pl.DataFrame], Covered]:

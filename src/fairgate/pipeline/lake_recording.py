@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from fairgate.domain.errors import LakeAhead, NotAllInLake
+from fairgate.domain.errors import NotAllInLake
 from fairgate.domain.event import microseconds
 from fairgate.domain.pack import EventType
 from fairgate.language.checked import CheckedPack
@@ -30,7 +30,7 @@ from fairgate.ports.lake import Lake, LakeFile
 _Frames = Mapping[str, Sequence[pl.LazyFrame]]
 
 
-def lake_as_recording(  # noqa: PLR0913, PLR0917 - the pieces that the composition root puts together
+def lake_as_recording(  # noqa: PLR0913, PLR0917 - log and lake, and what brings one up to the other
     log: EventLog,
     lake: Lake,
     checked: CheckedPack,
@@ -47,9 +47,11 @@ def lake_as_recording(  # noqa: PLR0913, PLR0917 - the pieces that the compositi
     Raises `NotAllInLake` where retention has removed one of these events, or another pack decided on one, and as
     `Compaction` and `Lake` do.
     """
-    tail = _tail(Compaction(log, lake, compile_pack), refresh)
+    tail = Compaction(log, lake, compile_pack).tail(refresh, TAIL)
     first, end = log.begin() if since is None else first_since(log, microseconds(since)), log.end()
-    rows = _rows(lake, tail, first, end)
+    if tail.left_out:  # all of it, or none is of use
+        raise NotAllInLake(f"it is {end - tail.start:,} records behind the log")
+    rows = _rows(lake, tail, first)
     _check_whole(rows, checked.pack.label, log, first, end)
     blank = {name: _blank(each, checked) for name, each in checked.pack.event_types.items()}
     frames = {name: _frame(name, rows.get(name, ()), columns) for name, columns in blank.items()}
@@ -68,32 +70,16 @@ def lake_as_recording(  # noqa: PLR0913, PLR0917 - the pieces that the compositi
     return Recorded(about, MappingProxyType(frames))
 
 
-def _tail(compaction: Compaction, refresh: Callable[[], object]) -> Tail:
-    """What the lake has not got yet: all of it, or none would be of use."""
-    refresh()
-    try:
-        tail = compaction.tail(TAIL)
-    except LakeAhead:  # whoever keeps the lake saw more of the log
-        refresh()
-        tail = compaction.tail(TAIL)
-    if tail.left_out:
-        raise NotAllInLake(f"it is {compaction.behind():,} records behind the log")
-    return tail
-
-
-def _rows(lake: Lake, tail: Tail, first: int, end: int) -> _Frames:
-    """The rows from one number to another: the lake's, and behind them the tail's.
-
-    The lake may have taken in some of the tail meanwhile.
-    """
-    newest = min((int(frame["_sequence"][0]) for frame in tail.frames.values()), default=end)
-    asked = pl.col("_sequence").is_between(first, newest, closed="left")
+def _rows(lake: Lake, tail: Tail, first: int) -> _Frames:
+    """The rows from a number on: the lake's, and behind them the tail's."""
+    asked = pl.col("_sequence") >= first
     files: dict[str, list[LakeFile]] = {}
     for each in lake.files():
-        files.setdefault(each.event_type, []).append(each)
-    found = {name: [_in_order(lake.scan(name), several).filter(asked)] for name, several in files.items()}
+        if each.first < tail.start:
+            files.setdefault(each.event_type, []).append(each)
+    found = {name: [_in_order(lake.scan(name, tail.start), several).filter(asked)] for name, several in files.items()}
     for name, frame in tail.frames.items():
-        found.setdefault(name, []).append(frame.lazy().filter(pl.col("_sequence") >= first))
+        found.setdefault(name, []).append(frame.lazy().filter(asked))
     return found
 
 

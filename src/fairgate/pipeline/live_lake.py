@@ -25,8 +25,9 @@ class Asked:
 class LiveLake:
     """Answers queries about everything that is durable in the log. One caller at a time.
 
-    `refresh` makes the log show what was written to it since, `opened` opens what is sealed (see `Seals.open`). Raises
-    as `Compaction` and `Lake` do.
+    Each event is seen once, whatever another process takes from the log into the lake meanwhile. `refresh` makes the
+    log show what was written to it since, `opened` opens what is sealed (see `Seals.open`). Raises as `Compaction` and
+    `Lake` do.
     """
 
     def __init__(
@@ -45,20 +46,19 @@ class LiveLake:
 
     def ask(self, query: str, limits: SqlLimits, *, personal: bool = False) -> Asked:
         """Answer one SELECT. `personal` columns are masked unless that is said."""
-        self._refresh()
-        tail = self._compaction.tail()
-        sight = Sight(tail.frames, self._tokens, self._unsealed if personal else None)
+        tail = self._compaction.tail(self._refresh)
+        sight = Sight(tail.frames, tail.start, self._tokens, self._unsealed if personal else None)
         return Asked(self.lake.sql(query, limits, sight), tail.left_out)
 
     def frame(self, event_type: str) -> pl.LazyFrame:
         """All rows of a type, in order of `_sequence`; personal columns are masked. Raises `NotInLake`."""
-        self._refresh()
-        tail = self._compaction.tail().frames.get(event_type)
-        if tail is None:
-            return self.lake.scan(event_type)
-        newest = tail.with_columns(pl.col("_received").dt.date().alias("_day")).lazy()
+        tail = self._compaction.tail(self._refresh)
+        rows = tail.frames.get(event_type)
+        if rows is None:
+            return self.lake.scan(event_type, tail.start)
+        newest = rows.with_columns(pl.col("_received").dt.date().alias("_day")).lazy()
         try:
-            return pl.concat([self.lake.scan(event_type), newest], how="diagonal_relaxed")
+            return pl.concat([self.lake.scan(event_type, tail.start), newest], how="diagonal_relaxed")
         except NotInLake:
             return newest
 

@@ -193,7 +193,7 @@ class OlderKeys:
             for step in self._steps(held, frozen, starts, expired):
                 held = step
                 self._news.append(_News(held))
-        except Exception:  # noqa: BLE001 - whatever it is, the tables stay in memory, and nothing is lost
+        except Exception:  # noqa: BLE001 - told in the log; the tables stay in memory, which grows, and are tried again
             failed = True
             behind = sum(len(each.memory) for each in frozen if each.last > held.through)
             _log.exception("%d keys of events wait for the disk in memory", behind)

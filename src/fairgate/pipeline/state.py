@@ -92,7 +92,7 @@ class State:
     With `remembers` repeats are read, too; without it they are another's, who keeps them up to date.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the pieces that the composition root puts together
+    def __init__(  # noqa: PLR0913, PLR0917 - the pieces that a pipeline is made of, handed on
         self,
         engine: Engine,
         decoder: Decoder,

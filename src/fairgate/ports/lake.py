@@ -51,14 +51,16 @@ class SqlLimits:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a query sees beside the files.
+    """What a query sees: of the lake the rows with a `_sequence` below `before` (None: all), and `tail` behind them.
 
-    `tail` are rows that are not in the lake yet, by event type, in the same columns. `tokens` gives what may stand for
-    a text where it is masked. With `unseal`, which is given `_key` and `_sealed` and returns the values under the
-    names in `_personal` (None: erased), personal columns can be read; without it they are masked.
+    `tail` are rows by event type, in the same columns. Where they begin at `before`, no row is seen twice, though the
+    lake may have taken in some of them meanwhile. `tokens` gives what may stand for a text where it is masked. With
+    `unseal`, which is given `_key` and `_sealed` and returns the values under the names in `_personal` (None: erased),
+    personal columns can be read; without it they are masked.
     """
 
     tail: Mapping[str, pl.DataFrame] = field(default_factory=lambda: MappingProxyType({}))
+    before: int | None = None
     tokens: Callable[[str], Sequence[str]] | None = None
     unseal: Callable[[int, bytes], Sequence[object] | None] | None = None
 
@@ -110,11 +112,12 @@ class Lake(Protocol):
         """Return the live files in order of type, day and sequence."""
         ...
 
-    def scan(self, event_type: str) -> pl.LazyFrame:
+    def scan(self, event_type: str, before: int | None = None) -> pl.LazyFrame:
         """Return the rows of a type, by day of receipt, which is in `_day`, and within a day by `_sequence`.
 
-        A column that had several types over time comes as a number where all were numbers, else as a text. What is
-        returned can be collected as long as the lake is open. Raises `NotInLake`.
+        With `before`, only those with a `_sequence` below it: as if the lake had no others. A column that had several
+        types over time comes as a number where all were numbers, else as a text. What is returned can be collected as
+        long as the lake is open. Raises `NotInLake`.
         """
         ...
 

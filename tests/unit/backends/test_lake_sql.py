@@ -149,6 +149,35 @@ def test_the_tail_is_part_of_every_table(lake: FolderLake) -> None:
     ]
 
 
+COUNTS = """
+    SELECT (SELECT count(*) FROM api_request), (SELECT count(*) FROM rules), count(*), count(DISTINCT sequence)
+    FROM decisions"""
+
+
+@pytest.mark.parametrize("readable", [False, True])
+@pytest.mark.parametrize("merging", [False, True])
+def test_what_came_into_the_lake_with_the_tail_is_counted_once(tmp_path: Path, merging: bool, readable: bool) -> None:
+    parts = [rows(first, 4, **PERSONAL) for first in range(0, 12, 4)]  # of one day, and a few of the next
+    tail = pl.concat(parts).filter(pl.col("_sequence") >= 6)
+    sight = Sight({"api.request": tail}, 6, unseal=(lambda _, __: ("a@example.com", 5)) if readable else None)
+    with open_lake(tmp_path / "lake") as lake:
+        lake.append({"api.request": parts[0].vstack(parts[1].head(2))}, Covered(6, 0))
+        before = asked(lake, COUNTS, sight)
+        assert before == [(12, 8, 12, 12)]
+        lake.append({"api.request": parts[1].tail(2).vstack(parts[2]), "account.signup": rows(12, 1)}, Covered(13, 0))
+        if merging:
+            assert lake.merge(date(2026, 2, 1)) > 0
+        assert asked(lake, COUNTS, sight) == before
+        query = "SELECT max(email) FROM api_request WHERE _sequence = 5"
+        assert asked(lake, query, sight) == [("a@example.com" if readable else "t1:aa",)]
+
+
+def test_an_end_that_no_file_goes_beyond_costs_nothing(lake: FolderLake) -> None:
+    query = "EXPLAIN SELECT max(_id) FROM api_request"
+    assert asked(lake, query, Sight(before=15)) == asked(lake, query)
+    assert asked(lake, query, Sight(before=14)) != asked(lake, query)
+
+
 def test_what_is_personal_shows_where_it_may(lake: FolderLake) -> None:
     opened: list[int] = []
 

@@ -41,7 +41,13 @@ on = "seen"
 when = "n > 50"
 """
 READING = Reading(
-    queue_events=3, queue_requests=2, log_end=77, rows=RowsSize(10, 2_000, 4_000, 6, 1), rule_errors=4, feature_errors=5
+    queue_events=3,
+    queue_requests=2,
+    log_end=77,
+    rows=RowsSize(10, 2_000, 4_000, 6, 1),
+    rule_errors=4,
+    feature_errors=5,
+    repeats_waiting=9,
 )
 
 Samples = dict[tuple[str, frozenset[str]], float]
@@ -117,12 +123,12 @@ def test_fallbacks_and_commits_are_counted(metrics: DoorMetrics) -> None:
 
 def test_sizes_are_read_when_somebody_asks(metrics: DoorMetrics) -> None:
     found = shown(metrics)
-    names = ("queue_events", "queue_requests", "log_end", "rows", "rows_bytes", "rows_evicted_total")
-    assert [value(found, name) for name in names] == [3, 2, 77, 10, 2_000, 6]
+    names = ("queue_events", "queue_requests", "log_end", "rows", "rows_bytes", "rows_evicted_total", "repeats_waiting")
+    assert [value(found, name) for name in names] == [3, 2, 77, 10, 2_000, 6, 9]
     assert [value(found, name) for name in ("rule_errors_total", "feature_errors_total")] == [4, 5]
     assert value(found, "snapshot_age_seconds") is None
     assert value(found, "desk_up") is None
-    known = Reading(0, 0, 0, READING.rows, 0, 0, snapshot_age=12.5, desk=DeskReading(up=True, starts=3))
+    known = Reading(0, 0, 0, READING.rows, 0, 0, 0, snapshot_age=12.5, desk=DeskReading(up=True, starts=3))
     found = shown(metrics, known)
     assert [value(found, name) for name in ("snapshot_age_seconds", "desk_up", "desk_starts_total")] == [12.5, 1.0, 3.0]
 
@@ -171,7 +177,7 @@ def test_each_code_of_a_refusal_is_declared() -> None:
 
 
 def test_each_metric_is_explained_and_shown_as_declared(metrics: DoorMetrics) -> None:
-    reading = Reading(0, 0, 0, READING.rows, 0, 0, snapshot_age=1.0, desk=DeskReading(up=True, starts=1))
+    reading = Reading(0, 0, 0, READING.rows, 0, 0, 0, snapshot_age=1.0, desk=DeskReading(up=True, starts=1))
     metrics.answered("/v1/decide", 200, 0.001, "signup")
     families = {
         family.name: family

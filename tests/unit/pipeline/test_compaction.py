@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -18,10 +19,12 @@ from fairgate.pipeline.compaction import Compaction, retain
 from fairgate.pipeline.history import logged_events
 from fairgate.pipeline.live_lake import LiveLake
 from fairgate.pipeline.recording import Recorded, Recording, open_recording
+from fairgate.pipeline.records import EventRecord, decode
 from fairgate.pipeline.replay import Replay
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.lake import Covered, SqlLimits
 from fairgate.wiring import checked_from
+from tests.contracts.planting import Edit, planted
 from tests.support import NOW, PACK, SECRET, SECRETS, SetClock, body, open_pipeline, seals_in, traffic
 from tests.unit.pipeline.live import NEXT_PACK, take
 
@@ -60,7 +63,6 @@ def compact(folder: Path, limit: int = 1_000) -> dict[str, pl.DataFrame]:
         while took := compaction.step(limit):
             assert took <= limit
         assert lake.covered().sequence == log.end()
-        assert compaction.behind() == 0
         return {name: lake.scan(name).collect() for name in {each.event_type for each in lake.files()}}
 
 
@@ -139,7 +141,7 @@ def test_only_what_is_durable_is_taken(tmp_path: Path) -> None:
             assert compaction.step() == 0
             pipeline.commit()
             log.refresh()
-            assert compaction.behind() == 1
+            assert log.end() - lake.covered().sequence == 1
             assert compaction.step() == 1
             assert lake.scan("account.signup").select("_id").collect()["_id"].to_list() == ["1", "2"]
 
@@ -161,7 +163,7 @@ def test_a_lake_that_is_ahead_of_its_log_is_told(tmp_path: Path) -> None:
     feed(tmp_path, range(3))
     with compaction_of(tmp_path) as (_, lake, compaction):
         lake.append({}, Covered(99, 0))
-        for call in (compaction.step, compaction.tail, compaction.behind):
+        for call in (compaction.step, lambda: compaction.tail(tuple)):
             with pytest.raises(LakeAhead, match="goes up to 99, and the log ends before 4"):
                 call()
 
@@ -191,7 +193,8 @@ def test_the_newest_events_are_asked_before_they_are_in_the_lake(tmp_path: Path)
         assert before.left_out == 0
         lazily = live.frame("api.request").collect()
     with compaction_of(tmp_path) as (log, _, compaction):
-        tail = compaction.tail(10)
+        tail = compaction.tail(log.end, 10)
+        assert tail.start == 0
         assert sum(each.height for each in tail.frames.values()) == 7  # beside a pack, a list's entry, and a switch
         assert tail.left_out == log.end() - 10
     frames = compact(tmp_path)
@@ -231,6 +234,134 @@ def test_tokens_of_every_version_of_the_secret_are_found(tmp_path: Path) -> None
         assert live.ask(query.format(3, "mailinator"), LIMITS).answer.frame.rows() == [("s3", True)]
         [(token,)] = live.ask("SELECT token('u3@mailinator.com')", LIMITS).answer.frame.rows()
         assert token == Tokens(0x5EED_2, 2).text("u3@mailinator.com")
+
+
+# ------------------------------------------------------------------------------------------- another fills it meanwhile
+
+PLACES = ("covered", "refresh", "refreshed", "sql", "scan")
+SEQUENCES = "SELECT sequence FROM decisions ORDER BY sequence"
+
+
+@contextmanager
+def overtaken(folder: Path, place: str, *, merging: bool) -> Iterator[tuple[LiveLake, EventLog]]:
+    """A lake for reading; each time before it comes to a place, others decide on events and take some into the lake."""
+
+    def theirs() -> None:
+        with open_log(folder / "log", read_only=True) as log:
+            start = log.end()
+        feed(folder, range(start, start + 9))
+        with compaction_of(folder) as (log, filled, compaction):
+            before = filled.covered().sequence
+            for limit in (3, log.end() - before - 5):  # what is asked about ends within a file, or none
+                compaction.step(limit)
+            if merging:
+                assert filled.merge(date(2026, 2, 1)) > 0
+
+    with (
+        open_log(folder / "log", read_only=True) as log,
+        open_lake(folder / "lake", read_only=True) as lake,
+        seals_in(folder) as seals,
+    ):
+
+        def refresh() -> None:
+            if place == "refresh":
+                theirs()
+            log.refresh()
+            if place == "refreshed":
+                theirs()
+
+        def late(*given: Any) -> Any:  # noqa: ANN401 - whatever the place takes and gives
+            theirs()
+            return there(*given)
+
+        if place not in {"refresh", "refreshed"}:
+            there = getattr(lake, place)
+            setattr(lake, place, late)
+        yield LiveLake(lake, Compaction(log, lake, checked_from), refresh, SECRETS, seals.open), log
+
+
+def logged(log: EventLog, event_type: str | None = None) -> list[int]:
+    """The numbers of the events that a log shows, or of those of one type."""
+    records = ((sequence, decode(sequence, data)) for sequence, data in log.read())
+    return [at for at, each in records if isinstance(each, EventRecord) and event_type in {None, each.type}]
+
+
+@pytest.mark.parametrize("merging", [False, True])
+@pytest.mark.parametrize("place", PLACES[:-1])
+def test_an_event_is_found_once_whenever_it_comes_into_the_lake(tmp_path: Path, place: str, merging: bool) -> None:
+    feed(tmp_path, range(12))
+    with compaction_of(tmp_path) as (_, _, compaction):
+        compaction.step(8)
+    with overtaken(tmp_path, place, merging=merging) as (live, log):
+        for _ in range(3):
+            asked = live.ask(SEQUENCES, LIMITS)
+            assert asked.answer.frame["sequence"].to_list() == logged(log)
+            assert asked.left_out == 0
+
+
+def test_what_the_log_drops_meanwhile_is_found_in_the_lake(tmp_path: Path) -> None:
+    feed(tmp_path, range(12))
+    with compaction_of(tmp_path) as (_, _, compaction):
+        compaction.step(8)
+
+    def refresh() -> None:
+        clock = SetClock(NOW + 2 * DAY)
+        with open_pipeline(tmp_path, clock=clock) as pipeline:
+            begin = pipeline.log.end()
+            assert pipeline.restate()
+            take(pipeline, body(id="1"), body(id="2"))
+        compact(tmp_path)
+        with open_log(tmp_path / "log") as kept:
+            kept.drop(begin)
+        log.refresh()
+        assert logged(log) == [log.end() - 2, log.end() - 1]
+
+    with open_log(tmp_path / "log", read_only=True) as log, open_lake(tmp_path / "lake", read_only=True) as lake:
+        events = logged(log)
+        with seals_in(tmp_path) as seals:
+            live = LiveLake(lake, Compaction(log, lake, checked_from), refresh, SECRETS, seals.open)
+            asked = live.ask(SEQUENCES, LIMITS)
+        assert asked.answer.frame["sequence"].to_list() == [*events, *logged(log)]
+
+
+@pytest.mark.parametrize("merging", [False, True])
+@pytest.mark.parametrize("place", [place for place in PLACES if place != "sql"])
+def test_so_it_is_in_a_frame(tmp_path: Path, place: str, merging: bool) -> None:
+    feed(tmp_path, range(12))
+    with compaction_of(tmp_path) as (_, _, compaction):
+        compaction.step(8)
+    with overtaken(tmp_path, place, merging=merging) as (live, log):
+        for event_type in ("api.request", "account.signup", "api.request"):
+            frame = live.frame(event_type)
+            seen = logged(log, event_type)
+            assert frame.select("_sequence").collect()["_sequence"].to_list() == seen
+
+
+SEEN_FIRST = "    covered = self._lake.covered()\n    refresh()\n"
+OLD_WAYS = {
+    "the log is older than the lake": Edit(
+        Compaction, "tail", SEEN_FIRST, "".join(reversed(SEEN_FIRST.splitlines(keepends=True)))
+    ),
+    "the tail begins where the lake did": Edit(Compaction, "tail", "Tail(start.sequence", "Tail(covered.sequence"),
+    "a query sees all of the lake": Edit(LiveLake, "ask", "tail.start", "None"),
+    "a frame has all of the lake": Edit(LiveLake, "frame", "event_type, tail.start", "event_type"),
+}
+
+
+@pytest.mark.parametrize("name", OLD_WAYS)
+def test_the_old_ways_are_noticed(tmp_path: Path, name: str) -> None:
+    def seen(folder: Path) -> None:
+        test_what_the_log_drops_meanwhile_is_found_in_the_lake(folder / "dropped")
+        for place in PLACES:
+            if place != "scan":
+                test_an_event_is_found_once_whenever_it_comes_into_the_lake(
+                    folder / f"asked {place}", place, merging=False
+                )
+            if place != "sql":
+                test_so_it_is_in_a_frame(folder / f"frame {place}", place, merging=False)
+
+    with planted(OLD_WAYS[name]), pytest.raises((AssertionError, LakeAhead)):
+        seen(tmp_path)
 
 
 # ----------------------------------------------------------------------------------------------------------- retention

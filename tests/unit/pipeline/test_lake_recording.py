@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,7 +20,7 @@ from fairgate.domain.windows import DAY
 from fairgate.ingest.decode import Taken
 from fairgate.language.checked import CheckedPack
 from fairgate.pipeline.backtest import Material, Report, backtest
-from fairgate.pipeline.compaction import Compaction, Tail
+from fairgate.pipeline.compaction import Compaction
 from fairgate.pipeline.history import logged_events
 from fairgate.pipeline.lake_recording import lake_as_recording
 from fairgate.pipeline.online import Answer
@@ -323,40 +324,54 @@ def test_an_empty_log_is_an_empty_history(tmp_path: Path) -> None:
     assert both(tmp_path, tmp_path, OLD, NEW).same
 
 
-def test_what_the_lake_takes_in_meanwhile_is_there_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("merging", [False, True])
+def test_what_the_lake_takes_in_meanwhile_is_there_once(tmp_path: Path, merging: bool) -> None:
     events = some_events(60)
     decide(tmp_path, events[:30], OLD)
-    compact(tmp_path)
-    with open_log(tmp_path / "log", read_only=True) as log, open_lake(tmp_path / "lake") as lake:
+    compact(tmp_path, most=20)
 
-        def later() -> int:
-            """What is written to the log is in the lake before this reader knows of it."""
-            if lake.covered().sequence > log.end():
-                return log.refresh()
-            decide(tmp_path, events[30:], OLD)
-            with open_log(tmp_path / "log", read_only=True) as newer:
-                return Compaction(newer, lake, checked_from).step()
+    def theirs(some: Sequence[Mapping[str, object]]) -> None:
+        decide(tmp_path, some, OLD)
+        compact(tmp_path)
+        with open_lake(tmp_path / "lake") as lake:
+            assert not merging or lake.merge(date(2030, 1, 1)) > 0
+
+    with open_log(tmp_path / "log", read_only=True) as log, open_lake(tmp_path / "lake", read_only=True) as lake:
+
+        def later() -> None:
+            """What is written to the log is in the lake before this reader knows of it, and more than that."""
+            theirs(events[30:50])
+            log.refresh()
+            theirs(events[50:])
 
         found = lake_as_recording(log, lake, OLD, checked_from, later)
-        assert sum(found.about.events.values()) == len(events)
+        assert sum(found.about.events.values()) == 50
+        assert numbers_in(found) == list(range(1, 51))
 
 
-def test_what_the_lake_takes_in_after_the_tail_was_read_is_there_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("merging", [False, True])
+@pytest.mark.parametrize("place", ["covered", "files", "scan"])
+def test_so_it_is_whenever_the_lake_takes_it_in(tmp_path: Path, place: str, merging: bool) -> None:
     decide(tmp_path, some_events(60), OLD)
     compact(tmp_path, most=20)
-    tail = Compaction.tail
+    with open_log(tmp_path / "log", read_only=True) as log, open_lake(tmp_path / "lake", read_only=True) as lake:
 
-    def overtaken(self: Compaction, limit: int) -> Tail:
-        read = tail(self, limit)
-        compact(tmp_path, most=15)
-        return read
+        def late(*given: Any) -> Any:  # noqa: ANN401 - whatever the place takes and gives
+            compact(tmp_path, most=8)
+            if merging:
+                with open_lake(tmp_path / "lake") as filled:
+                    filled.merge(date(2030, 1, 1))
+            return there(*given)
 
-    monkeypatch.setattr(Compaction, "tail", overtaken)
-    with recording(tmp_path, OLD) as found:
-        rows = pl.concat([frame.select("_sequence") for frame in found.frames.values()]).collect()["_sequence"]
-        assert rows.sort().to_list() == list(range(1, 1 + len(some_events(60))))
+        there = getattr(lake, place)
+        setattr(lake, place, late)
+        found = lake_as_recording(log, lake, OLD, checked_from, log.refresh)
+        assert numbers_in(found) == list(range(1, 1 + len(some_events(60))))
+
+
+def numbers_in(found: Recorded) -> list[int]:
+    rows = pl.concat([frame.select("_sequence") for frame in found.frames.values()]).collect()
+    return rows["_sequence"].sort().to_list()
 
 
 def test_a_lake_that_is_of_a_longer_log_is_no_history(tmp_path: Path) -> None:

@@ -106,10 +106,10 @@ class FolderLake:
             for each in manifest.parts
         )
 
-    def scan(self, event_type: str) -> pl.LazyFrame:
+    def scan(self, event_type: str, before: int | None = None) -> pl.LazyFrame:
         """Return the rows of a type in order of `_sequence`, with the day of receipt in `_day`."""
         self._hold_for_scans()
-        manifest = self._manifest()
+        manifest = self._manifest().upto(before)
         parts = manifest.of(event_type)
         if not parts:
             raise NotInLake(event_type, sorted({part.event_type for part in manifest.parts}))
@@ -118,7 +118,7 @@ class FolderLake:
     def sql(self, query: str, limits: SqlLimits, sight: Sight) -> Answer:
         """Answer one SELECT over the views."""
         with files.locked(self.folder / files.READERS, fcntl.LOCK_SH):
-            return answer(self.folder, self._manifest(), query, limits, sight)
+            return answer(self.folder, self._manifest().upto(sight.before), query, limits, sight)
 
     def close(self) -> None:
         """Let another writer in, and let go of what scans read. Closing twice is harmless."""
@@ -209,11 +209,13 @@ def open_lake(folder: Path, *, read_only: bool = False) -> Iterator[FolderLake]:
 
 def _scan(folder: Path, manifest: Manifest, parts: Sequence[Part]) -> pl.LazyFrame:
     frames = []
-    runs = [(place, list(run)) for place, run in groupby(parts, key=lambda part: part.schema)]
-    casts = files.conflicts(manifest.schemas[place] for place, _ in runs)
-    for place, run in runs:
+    runs = [(*alike, list(run)) for alike, run in groupby(parts, key=manifest.alike)]
+    casts = files.conflicts(manifest.schemas[place] for place, _, _ in runs)
+    for place, goes_on, run in runs:
         paths = [each.path(folder) for each in run]
         rows = pl.scan_parquet(paths, glob=False, hive_partitioning=True, hive_schema={_DAY: pl.Date()})
+        if goes_on:
+            rows = rows.filter(pl.col("_sequence") < manifest.sequence)
         mine = {name: kind for name, kind in casts.items() if name in manifest.schemas[place].columns}
         frames.append(rows.with_columns(pl.col(name).cast(_KINDS[kind]) for name, kind in mine.items()))
     return pl.concat(frames, how="diagonal")

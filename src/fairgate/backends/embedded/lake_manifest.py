@@ -65,6 +65,17 @@ class Manifest(msgspec.Struct, frozen=True):
     schemas: tuple[Schema, ...]
     parts: tuple[Part, ...]
 
+    def upto(self, sequence: int | None) -> "Manifest":
+        """The lake with nothing from a sequence on, or with None all: a file may then go on behind its end."""
+        if sequence is None or sequence >= self.sequence:
+            return self
+        parts = tuple(part for part in self.parts if part.first < sequence)
+        return msgspec.structs.replace(self, sequence=sequence, parts=parts)
+
+    def alike(self, part: Part) -> tuple[int, bool]:
+        """What files that are read as one have in common: the schema, and whether they go on behind the lake's end."""
+        return part.schema, part.last >= self.sequence
+
     def of(self, event_type: str) -> list[Part]:
         """The files of a type."""
         return [part for part in self.parts if part.event_type == event_type]

@@ -52,11 +52,15 @@ _LATEST: Final = "row_number() OVER (PARTITION BY source, of ORDER BY sequence D
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Files of one event type that have the same columns. `tail` is one with rows that are not in the lake yet."""
+    """Files of one event type that have the same columns. `tail` is one with rows that are not in the lake yet.
+
+    With `before`, only rows with a lower sequence are meant.
+    """
 
     paths: tuple[Path, ...]
     schema: Schema
     tail: bool = False
+    before: int | None = None
 
 
 #: Where the rows of each event type are.
@@ -68,9 +72,10 @@ def groups_of(folder: Path, manifest: Manifest, tail: Mapping[str, Group]) -> Gr
     names = sorted({*(part.event_type for part in manifest.parts), *tail})
     found: dict[str, list[Group]] = {name: [] for name in names}
     for name, groups in found.items():
-        parts = sorted(manifest.of(name), key=lambda part: part.schema)
-        for place, run in groupby(parts, key=lambda part: part.schema):
-            groups.append(Group(tuple(each.path(folder) for each in run), manifest.schemas[place]))
+        parts = sorted(manifest.of(name), key=manifest.alike)
+        for (place, goes_on), run in groupby(parts, key=manifest.alike):
+            paths = tuple(each.path(folder) for each in run)
+            groups.append(Group(paths, manifest.schemas[place], before=manifest.sequence if goes_on else None))
         if name in tail:
             groups.append(tail[name])
     return found
@@ -155,7 +160,8 @@ def _rows(groups: Sequence[Group]) -> str:
             if name in group.schema.columns
         )
         replace = f" REPLACE ({replaced})" if replaced else ""
-        selects.append(f"SELECT *{replace} FROM read_parquet([{paths}]{days})")
+        where = "" if group.before is None else f" WHERE _sequence < {group.before}"
+        selects.append(f"SELECT *{replace} FROM read_parquet([{paths}]{days}){where}")
     return " UNION ALL BY NAME ".join(selects)
 
 

@@ -295,6 +295,7 @@ class Door:
             rows=pipeline.engine.rows.size(),
             rule_errors=counts.rule_errors,
             feature_errors=counts.feature_errors,
+            repeats_waiting=pipeline.remembered.behind,
             snapshot_age=None if kept_at is None else time.monotonic() - kept_at,
             desk=None if self._desk is None else self._desk(),
         )
