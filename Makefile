@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: $(READY) ## play a seeded day of an AI API through the door and watch it decide
+demo: $(READY) ## play ten days of a simulated AI API, attackers included, against a real door
 	$(BIN)/fairgate demo
 
 run: $(READY) ## serve decisions on this machine

@@ -7,9 +7,10 @@ a page is stale.
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import cleandoc
 from pathlib import Path
 
-from msgspec import NODEFAULT, inspect
+from msgspec import NODEFAULT, Struct, inspect
 
 from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND, WINDOW_ALIASES, WINDOWS
 from fairgate.ingest.identifiers import TYPES
@@ -35,6 +36,20 @@ from fairgate.language.shapes import limits_of
 from fairgate.language.tree import PLAIN_TYPES, PLAIN_TYPES_ABOUT, Kind
 from fairgate.monitor.metric_list import metrics_page
 from fairgate.settings import Settings
+from fairgate.simulate.honest_people import SEGMENTS
+from fairgate.simulate.opponents import archetypes
+from fairgate.simulate.world_file import (
+    Figure,
+    Habits,
+    Opponent,
+    Passing,
+    Price,
+    Range,
+    Release,
+    Segment,
+    Service,
+    World,
+)
 
 REFERENCE = Path(__file__).parent / "reference"
 _PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -124,6 +139,82 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "id_prefix": "put before the id, so that two events of one row differ",
         "delay": "added to the time, as for a label that becomes known later",
         "attributes": "attributes by the columns they come from",
+    },
+}
+
+#: What each key of a world's file means, and of what stands in it. A key without an entry here stops the generator.
+WORLD_KEYS: Mapping[type[Struct], Mapping[str, str]] = {
+    World: {
+        "name": "what reports call it",
+        "about": "what it is for",
+        "begins": "its first day, such as `2026-09-07`; it begins at midnight UTC",
+        "honest": "honest accounts that are there at the start",
+        "growth": "how many honest accounts come every week, as a share of those at the start",
+    },
+    Range: {
+        "low": "the least it may be",
+        "high": "the most it may be",
+    },
+    Figure: {
+        "source": "who published it; `assumed` where nobody did",
+        "date": "when: a year, a month or a day",
+    },
+    Service: {
+        "trial_dollars": "what a new account is given; opponents get and count on the middle of it",
+        "referral_dollars": "what a newcomer who was invited is given, and as much whoever invited them",
+        "review_hours": "after how long a person looks at an account that is held or suspended, or at an appeal",
+        "review_dollars": "what such a look costs",
+        "review_misses": "of the opponents' accounts that a person looks at, the share that may go on",
+        "review_wrongs": "of the honest ones, the share that stays closed",
+        "appeals": "of the honest who are banned, the share that appeals. Opponents don't",
+        "throttled_hours": "how long an account is slow after a decision to throttle",
+        "throttled_hourly": "how often a slow account may ask in an hour",
+        "challenge_hours": "for how long whoever passed a challenge gets no other",
+        "dispute_days": "after how many days a charge is taken back",
+        "classifier_finds": "of the forbidden requests, the share that a classifier of content flags",
+        "classifier_wrongs": "of all others, the share that it flags",
+        "notice_hours": "after how long an owner notices that somebody else uses the account",
+    },
+    Habits: {
+        "refers": "of the newcomers, those who come by somebody's invitation",
+        "second_hand": "of the newcomers at a laptop of their own, those who bought it of somebody here",
+        "shares_card": "of private people, those who pay with a friend's card",
+        "disputes": "of the charges, those that are taken back in good faith",
+        "rotates": "of the days on which a company is at it, those on which it replaces a key",
+        "invites": "of the same days, those on which it asks a colleague in",
+        "forgets": "of the log-ins, those that begin with a forgotten password",
+    },
+    Passing: {
+        "passes": "the share that passes",
+        "seconds": "how long it takes",
+        "dollars": "what it costs, passed or not",
+    },
+    Price: {
+        "low": "the least that one costs, in dollars. The price is drawn once, when the world begins",
+        "high": "the most",
+        "supply": "how many a month there are at that price. What was bought counts for thirty days, less every day",
+        "dearer": "times the price at twice the supply, its square at three times, and so on",
+    },
+    Segment: {
+        "share": "their part of honest accounts; all segments together make 1",
+        "daily": "how often an account asks on a day that it is used, drawn once for each",
+        "days": "the share of days on which it is used",
+        "growth": "as `growth` above, for this segment; as in all the world unless given",
+    },
+    Opponent: {
+        "operators": "how many are there, each with a purse and beliefs of its own",
+        "budget": "what each has at first, in dollars",
+        "skill": "how careful each is, from 0 to 1",
+        "resale": "what a dollar's worth of compute brings each, in dollars; at most 1",
+        "hands": "who does their challenges: the NAME of a `[challenge.NAME]`",
+        "more": "the figures that only this archetype needs, see [archetypes](#archetypes)",
+    },
+    Release: {
+        "day": "how many days after the world begins",
+        "model": "what it is called; a name that is not on offer yet",
+        "surge": "interest in all models on that day, times what it was",
+        "fades": "days until interest is what it was",
+        "moves": "of the uses of large models, the share that goes to the new one",
     },
 }
 
@@ -286,8 +377,106 @@ def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool | int | float) else f'"{value}"'
 
 
+def world() -> str:
+    """Every key of a world's file, table by table."""
+    parts = ["At the top of the file:", _keys_of(World)]
+    for each in _fields(World):
+        found = _part_of(each)
+        if found is not None:
+            header, shape = found
+            parts += [f"## {header}", _first(shape), _keys_of(shape)]
+    for name, shape in (("A range", Range), ("A figure", Figure)):
+        parts += [f"## {name}", _first(shape), _keys_of(shape)]
+    return "\n\n".join(parts)
+
+
+def _fields(shape: type[Struct]) -> tuple[inspect.Field, ...]:
+    found = inspect.type_info(shape)
+    assert isinstance(found, inspect.StructType)  # noqa: S101 - every shape is one
+    return found.fields
+
+
+def _part_of(field: inspect.Field) -> tuple[str, type[Struct]] | None:
+    """The header of the table that a key of a world stands for, and what is in it; None for a key with a value."""
+    match _bare(field.type):
+        case inspect.StructType(cls=cls) if not issubclass(cls, Range):
+            return f"[{field.name}]", cls
+        case inspect.DictType(value_type=inspect.StructType(cls=cls)):
+            return f"[{field.name}.NAME]", cls
+        case inspect.ListType(item_type=inspect.StructType(cls=cls)):
+            return f"[[{field.name}]]", cls
+        case _:
+            return None
+
+
+def _keys_of(shape: type[Struct]) -> str:
+    """The keys of a table of a world that have values. KeyError for one that has no meaning."""
+    plain = [each for each in _fields(shape) if shape is not World or _part_of(each) is None]
+    rows = [
+        (f"`{each.name}`", _holds(each.type), _unless(each), _limits(each.type), _meaning(shape, each.name))
+        for each in plain
+    ]
+    return table(("key", "type", "default", "limits", "what it says"), *rows)
+
+
+def _meaning(shape: type[Struct], key: str) -> str:
+    for each in shape.__mro__:
+        if key in WORLD_KEYS.get(each, {}):
+            return WORLD_KEYS[each][key]
+    raise KeyError(key)
+
+
+def _holds(kind: inspect.Type) -> str:
+    match _bare(kind):
+        case inspect.StructType(cls=cls):
+            return "[figure](#a-figure)" if issubclass(cls, Figure) else "[range](#a-range)"
+        case inspect.DictType(value_type=value):
+            return f"{_holds(value)}s by name"
+        case bare:
+            return _takes(bare)
+
+
+def _limits(kind: inspect.Type) -> str:
+    kind = _bare(kind)
+    inner = [_bare(each) for each in kind.types] if isinstance(kind, inspect.UnionType) else [kind]
+    return "".join(limits_of(each) for each in inner if isinstance(each, inspect.IntType | inspect.FloatType))
+
+
+def _unless(field: inspect.Field) -> str:
+    if field.required:
+        return "required"
+    return "none" if field.default in (None, NODEFAULT) else f"`{_toml(field.default)}`"
+
+
+def _first(thing: object) -> str:
+    """The first paragraph of a docstring, as one line. KeyError where there is none."""
+    about = cleandoc(thing.__doc__ or "")
+    if not about:
+        raise KeyError(getattr(thing, "__name__", thing))
+    return " ".join(about.partition("\n\n")[0].split())
+
+
+def segments() -> str:
+    """The kinds of honest people."""
+    return table(("segment", "who they are"), *((f"`{name}`", _first(draw)) for name, draw in SEGMENTS.items()))
+
+
+def opponents() -> str:
+    """The archetypes, with what a world's file has to have for each. KeyError for one that doesn't say what it does."""
+    rows = []
+    for name, each in sorted(archetypes().items()):
+        if not each.about:
+            raise KeyError(name)
+        prices, figures = (" ".join(f"`{one}`" for one in sorted(found)) for found in (each.prices, each.figures))
+        rows.append((f"`{name}`", each.about, prices, figures))
+    return table(("archetype", "what it does", "buys", "figures in `more`"), *rows)
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
+    "world": world,
+    "segments": segments,
+    "archetypes": opponents,
     "types": types,
     "functions": functions,
     "aggregates": aggregates,

@@ -1,6 +1,7 @@
 """The command line as a user meets it, in processes of its own."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.unit.simulate.worlds import TEXT
 
 PACK = """
 [pack]
@@ -75,43 +78,58 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_lists_every_command() -> None:
     done = fairgate("--help")
     assert done.returncode == 0
-    for command in ("backtest", "check", "demo", "list", "log", "replay", "serve", "switch"):
+    for command in ("backtest", "check", "demo", "list", "log", "replay", "serve", "simulate", "switch"):
         assert f"\n  {command} " in done.stdout
 
 
-def test_demo_plays_the_day_and_sums_it_up(tmp_path: Path) -> None:
-    done = fairgate("demo", "--minutes", "0.1", "--port", "0", "--stop", "--data", tmp_path / "data")
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """The file of a world with few people in it."""
+    path = tmp_path / "world.toml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_demo_plays_a_world_and_sums_it_up(tmp_path: Path, world: Path) -> None:
+    where = ("--port", "0", "--stop", "--data", tmp_path / "data")
+    done = fairgate("demo", "--world", world, "--days", "2", *where)
     assert done.returncode == 0, done.stderr
-    assert "The day is over." in done.stdout
-    assert "Simulated data." in done.stdout
-    assert "credit farm" in done.stdout
-    assert "throwaway_burst" in done.stdout
+    assert "2 days are over." in done.stdout
+    assert "All of it is simulated" in done.stdout
+    assert re.search(r"opponent +credit farm 0 +begins with ", done.stdout)
+    assert re.search(r"\n *credit farm +1 of 1 +0 ", done.stdout)
+    said = " ".join(done.stdout.split())
+    assert re.search(r"They used \d+ accounts, of which \d+ \(", said)
+    assert re.search(r"Of \d+ honest accounts ", said)
     verified = fairgate("log", "verify", tmp_path / "data")
     assert verified.returncode == 0
     assert verified.stdout.rstrip().endswith("sound")
     replayed = fairgate("replay", "--pack", "ai_api", tmp_path / "data", "--json")
     assert replayed.returncode == 0, replayed.stderr
     summary = json.loads(replayed.stdout)
-    assert f"The day is over. {summary['events']:,} events" in done.stdout
-    assert summary["repeats"] == 0
-    assert summary["refused"] == {}
-    assert summary["rule_hits"]["throwaway_burst"] > 0
+    assert f"2 days are over. {summary['events']:,} events, 0 refused." in done.stdout
+    assert (summary["repeats"], summary["refused"]) == (0, {})
+    assert summary["first"].startswith("2026-09-07")
+    assert summary["last"].startswith("2026-09-08")
 
 
-def test_demo_of_another_seed_is_another_day(tmp_path: Path) -> None:
-    done = fairgate("demo", "--seed", "8", "--minutes", "0.1", "--port", "0", "--stop", "--data", tmp_path / "data")
-    assert done.returncode == 0, done.stderr
-    assert " 0 refused" in done.stdout
+def test_demo_of_another_seed_is_another_play(tmp_path: Path, world: Path) -> None:
+    where = ("--world", world, "--days", "1", "--port", "0", "--stop")
+    first = fairgate("demo", *where, "--seed", "3", "--data", tmp_path / "first")
+    other = fairgate("demo", *where, "--seed", "8", "--data", tmp_path / "other")
+    assert "The day is over." in first.stdout
+    assert " 0 refused" in first.stdout
+    assert " 0 refused" in other.stdout
+    assert first.stdout != other.stdout
 
 
-@pytest.mark.parametrize("when", ["during the day", "after it"])
-def test_an_interrupt_ends_the_demo_in_good_order(tmp_path: Path, when: str) -> None:
-    minutes = "1" if when == "during the day" else "0.1"
-    command = [sys.executable, "-c", "from fairgate.entrypoints.cli import main; main()"]
-    command += ["demo", "--minutes", minutes, "--port", "0", "--data", str(tmp_path / "data")]
+@pytest.mark.parametrize("when", ["while it is played", "after it"])
+def test_an_interrupt_ends_the_demo_in_good_order(tmp_path: Path, world: Path, when: str) -> None:
+    days, awaited = ("90", "opponent") if when == "while it is played" else ("1", "stays open")
+    command = [sys.executable, "-c", "from fairgate.entrypoints.cli import main; main()", "demo", "--world", str(world)]
+    command += ["--days", days, "--port", "0", "--data", str(tmp_path / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
         assert demo.stdout is not None
-        awaited = "challenge" if when == "during the day" else "stays open"
         for line in demo.stdout:
             if awaited in line:
                 demo.send_signal(signal.SIGINT)
@@ -120,6 +138,7 @@ def test_an_interrupt_ends_the_demo_in_good_order(tmp_path: Path, when: str) -> 
         assert demo.wait(timeout=60) == 0
     assert "Aborted" not in rest
     assert "Traceback" not in rest
+    assert "are over" not in rest
     assert any((tmp_path / "data" / "snapshots").iterdir())
 
 

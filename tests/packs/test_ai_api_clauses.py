@@ -70,6 +70,11 @@ BYSTANDERS = (
         },
     ),
     Bystander(
+        "newcomers_share_prompt",
+        _burst(12, account="a{n}", account_created=TODAY, tier="free", prompt_template="t", cost=0.5),
+        {"account": "honest", "account_created": LAST_YEAR, "tier": "free", "prompt_template": "t", "cost": 0.5},
+    ),
+    Bystander(
         "impossible_hours",
         tuple({"account": "a", "tier": "payg", "user_agent": BROWSER, "hours": hour} for hour in range(24)),
         {"account": "a", "tier": "payg", "user_agent": "python-requests/2.32.5", "hours": 24},

@@ -1,19 +1,28 @@
 """What the docs tell people to type exists: every command, option and file."""
 
 import configparser
+import importlib.util
 import re
 import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
+from types import ModuleType
 
 import click
+import msgspec
 import pytest
 
 from fairgate.entrypoints.cli import main
 from fairgate.settings import check_retention, read_settings
+from fairgate.simulate import world_file
+from fairgate.simulate.arena.report import OF_HONEST, OF_OPPONENTS
+from fairgate.simulate.honest_people import SEGMENTS
+from fairgate.simulate.opponents import archetypes
+from fairgate.simulate.simulation import KNOWN
 from fairgate.wiring import load_checked
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +124,77 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         if heading:
             heads = re.findall(r"(?m)^#+ (.*)$", found.read_text("utf-8"))
             assert heading in [re.sub(r"[^a-z0-9 _-]", "", head.lower()).replace(" ", "-") for head in heads], heading
+
+
+# ------------------------------------------------------------------------------------------------- worlds and the arena
+
+WORLD = (ROOT / "docs" / "reference" / "world-file.md").read_text("utf-8")
+ARENA = (ROOT / "docs" / "how-to" / "arena.md").read_text("utf-8")
+SHAPES = [
+    each
+    for each in vars(world_file).values()
+    if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__module__ == world_file.__name__
+]
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """What writes the reference pages."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def own_keys(shape: type[msgspec.Struct]) -> set[str]:
+    """The keys that a shape adds to those of the shapes it extends."""
+    return set(shape.__struct_fields__) - {key for base in shape.__bases__ for key in base.__struct_fields__}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_every_key_of_a_world_is_on_its_page_and_described(shape: type[msgspec.Struct], generate: ModuleType) -> None:
+    described = generate.WORLD_KEYS[shape]
+    for key in own_keys(shape):
+        if key not in described:  # a table of its own, whose keys are then described
+            assert shape is world_file.World
+            assert re.search(rf"(?m)^## \[+{key}\b", WORLD), key
+    assert described.keys() <= set(shape.__struct_fields__)
+    assert min(map(len, described.values())) > 5
+    for key, words in described.items():
+        assert re.search(rf"(?m)^\| `{key}` \|.*\| {re.escape(words)} \|$", WORLD), key
+
+
+def test_a_key_a_segment_or_an_archetype_without_a_word_stops_the_generator(
+    generate: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(generate.WORLD_KEYS, world_file.Habits, {})
+    with pytest.raises(KeyError, match="refers"):
+        generate.world()
+
+    def silent(_crowd: object, _created: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(generate, "SEGMENTS", {**SEGMENTS, "silent": silent})
+    with pytest.raises(KeyError, match="silent"):
+        generate.segments()
+    mute = replace(archetypes()["credit_farm"], about="")
+    monkeypatch.setattr(generate, "archetypes", lambda: {"mute": mute})
+    with pytest.raises(KeyError, match="mute"):
+        generate.opponents()
+
+
+def test_every_segment_archetype_and_needed_challenge_is_on_the_worlds_page() -> None:
+    rows = re.findall(r"(?m)^\| `(\w+)` \|", WORLD.partition("\n## Segments")[2])
+    assert rows == [*SEGMENTS, *sorted(archetypes())]
+    assert [name for name in KNOWN.challenges if f"`{name}`" not in WORLD.partition("<!--")[0]] == []
+
+
+def test_every_figure_and_option_of_the_arena_is_explained() -> None:
+    assert [name for name in (*OF_OPPONENTS, *OF_HONEST) if not re.search(rf"(?m)^\|.*\| `{name}` \|", ARENA)] == []
+    options = [option for each in main.commands["arena"].params for option in each.opts if each.name != "help"]
+    assert [option for option in options if not re.search(rf"(?m)^\| .*`{option}\b.*\|", ARENA)] == []
 
 
 # --------------------------------------------------------------------------------------------------------------- deploy

@@ -19,6 +19,7 @@ FairgateError
 |   |   +-- RunsDamaged
 |   +-- InputUnreadable   a file of events to be read in
 |   +-- RecordingUnusable a folder of recorded features
+|   +-- PlayUnwritable    a folder that a simulated world is to be written to
 |   +-- BackupUnusable
 |   +-- CopyFailed        a backup, or what is restored from one
 |   +-- KeysUnavailable   the store of API keys
@@ -51,6 +52,8 @@ FairgateError
 +-- BadLabel              a label that the pack can't take
 +-- BadSettings
 +-- BadWorld              a world's file
++-- NoSuchWorld           also a LookupError
++-- NotPlayable           what the arena was asked for
 +-- BadRequest            what an operator asks for
 +-- UpgradeImpossible     a record of an older format
 +-- NoSuchKey             also a LookupError
@@ -323,6 +326,10 @@ class RecordingUnusable(AtPlace):
     """A folder of recorded features cannot be written or read."""
 
 
+class PlayUnwritable(AtPlace):
+    """What is simulated cannot be written."""
+
+
 class NothingToCompare(FairgateError):
     """A backtest needs a history: a recording, input files, or both."""
 
@@ -430,6 +437,28 @@ class BadSettings(FairgateError):
 
 class BadWorld(FairgateError):
     """The world can't be played."""
+
+
+class NoSuchWorld(FairgateError, LookupError):
+    """There is no world of this name, and no such file."""
+
+    def __init__(self, name: str, hint: str) -> None:
+        super().__init__(name, hint)
+        self.name, self.hint = name, hint
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} Asked for `{self.name}`: {self.hint}"
+
+
+class NotPlayable(FairgateError):
+    """This can't be played."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.what}"
 
 
 class BadRequest(FairgateError):

@@ -13,7 +13,7 @@ from rich.text import Text
 from fairgate.domain.errors import ReportUnwritable
 from fairgate.entrypoints.backtest_page import page_of
 from fairgate.entrypoints.backtest_table import show
-from fairgate.entrypoints.replay_command import batches, progress, secret_for
+from fairgate.entrypoints.replay_command import batches, files_of, progress, secret_for
 from fairgate.ingest.decode import Taken
 from fairgate.pipeline.backtest import Material, backtest
 from fairgate.pipeline.replay import Replay
@@ -39,6 +39,7 @@ def run(  # noqa: PLR0913 - one for each option
     `ReportUnwritable`, and what `backtest` raises.
     """
     was, now = load_checked(str(old)), load_checked(str(new))
+    inputs = files_of(inputs, was)
     errors = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="fairgate-backtest-") as scratch:
         material = Material(recording, inputs, Path(scratch), secret_for(inputs), _read)

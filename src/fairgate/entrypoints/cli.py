@@ -86,10 +86,9 @@ def desk(config: Path | None, pack: str | None, data: Path | None, port: int | N
 
 
 @main.command()
-@click.option("--seed", default=7, show_default=True, help="Another seed, another day.")
-@click.option(
-    "--minutes", default=2.0, show_default=True, type=click.FloatRange(0.1, 120), help="How long the day takes."
-)
+@click.option("--world", default="small", show_default=True, help="A world's file, or the name of one that ships.")
+@click.option("--days", default=10, show_default=True, type=click.IntRange(1, 365), help="How many days of it to play.")
+@click.option("--seed", default=7, show_default=True, help="Another seed, another play.")
 @click.option(
     "--port",
     default=8080,
@@ -99,11 +98,75 @@ def desk(config: Path | None, pack: str | None, data: Path | None, port: int | N
 )
 @click.option("--data", type=_FOLDER, help="Keep log and snapshots here (default: a temporary folder).")
 @click.option("--stop", is_flag=True, help="Stop after the summary instead of staying open.")
-def demo(seed: int, minutes: float, port: int, data: Path | None, *, stop: bool) -> None:
-    """Play a simulated day of an AI API, two attacks in it, through the door, and watch what is decided and why."""
+def demo(world: str, days: int, seed: int, port: int, data: Path | None, *, stop: bool) -> None:
+    """Play a simulated world against a real door, and watch what is decided, why, and how its opponents fare."""
     from fairgate.entrypoints import demo_command
 
-    sys.exit(demo_command.run(seed=seed, minutes=minutes, port=port, data=data, stop=stop))
+    sys.exit(demo_command.run(world=world, days=days, seed=seed, port=port, data=data, stop=stop))
+
+
+@main.command()
+@click.option("--world", required=True, help="The world to play: a file, or the name of one that ships.")
+@click.option("--pack", "packs", multiple=True, required=True, help="The pack to play against; again for one to beat.")
+@click.option("--days", default=90, show_default=True, type=click.IntRange(2, 3650), help="How long each run goes.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 1000), help="Runs of each pack.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="The first run's seed.")
+@click.option("--honest", type=click.IntRange(1), help="Sample so many honest accounts, and as many fewer opponents.")
+@click.option("--prices", default=1.0, show_default=True, type=click.FloatRange(0.01, 100), help="Times all prices.")
+@click.option("--left-out", multiple=True, help="An archetype that the pack was not tuned on; again for several.")
+@click.option("--story", metavar="ARCHETYPE", help="Tell one opponent's campaign from its own point of view instead.")
+@click.option("--candidate", type=_FILE, help="Foresee what the rules of this file would do to the pack instead.")
+@click.option("--processes", type=click.IntRange(1), help="Runs at a time (default: one a core).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--markdown", "page", type=_FILE, help="Write it as a page of Markdown, too.")
+def arena(
+    world: str,
+    packs: tuple[str, ...],
+    days: int,
+    seeds: int,
+    seed: int,
+    honest: int | None,
+    prices: float,
+    left_out: tuple[str, ...],
+    story: str | None,
+    candidate: Path | None,
+    processes: int | None,
+    page: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Play a simulated world, with opponents who learn, against packs: what they get, what it costs, who is hurt.
+
+    With two packs, the exit code is 1 where the first is worse than the second for certain.
+    """
+    from fairgate.entrypoints import arena_command
+    from fairgate.entrypoints.arena_jobs import Setting
+
+    setting = Setting(world, honest, prices)
+    asked = arena_command.Asked(setting, days, range(seed, seed + seeds), processes, as_json, page)
+    if story is None and candidate is None:
+        sys.exit(arena_command.compare(asked, packs, left_out))
+    if len(packs) > 1 or (story is not None and candidate is not None):
+        raise click.UsageError("A story or a foresight is of one pack, and one of the two at a time.")
+    if story is not None:
+        sys.exit(arena_command.tell(asked, packs[0], story))
+    sys.exit(arena_command.foretell(asked, packs[0], candidate or Path()))
+
+
+@main.command()
+@click.option("--world", default="small", show_default=True, help="A world's file, or the name of one that ships.")
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 3_650), help="How many days to play.")
+@click.option("--seed", default=7, show_default=True, help="Another seed, another play.")
+@click.option("--honest", type=click.IntRange(1), help="Sample so many honest accounts, and as many fewer opponents.")
+@click.option("--out", type=_FOLDER, required=True, help="A new folder for the events, and for the truth about them.")
+def simulate(world: str, days: int, seed: int, honest: int | None, out: Path) -> None:
+    """Play a simulated world, attackers included, with nobody deciding, and write what production would send.
+
+    They go to OUT/events, a file a day, for `fairgate replay`; who did what stands beside, in Parquet.
+    """
+    from fairgate.entrypoints import simulate_command
+
+    sys.exit(simulate_command.run(simulate_command.Asked(world, days, seed, honest), out))
 
 
 @main.command()

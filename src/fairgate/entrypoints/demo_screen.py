@@ -1,19 +1,21 @@
-"""What the demo shows: the last decisions and why, and how the day goes."""
+"""What the demo shows: how opponents and honest people fare, the last decisions and why, and all of it in the end."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleDimensions, Group, RenderableType
 from rich.panel import Panel
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.event import moment
+from fairgate.domain.windows import DAY
+from fairgate.entrypoints.demo_play import Played
+from fairgate.entrypoints.demo_score import Decisions, Score, Shown, Side, Turn, middle
 
 #: Severity is a word and a colour, never a colour alone.
-_STYLES = {
+_STYLES: Final = {
     "allow": "dim",
     "watch": "cyan",
     "throttle": "yellow",
@@ -22,124 +24,93 @@ _STYLES = {
     "suspend": "bold red",
     "ban": "bold white on red",
 }
-_SHOWN = 14
+#: Lines of the screen beside decisions and opponents; the fewest decisions shown.
+_OTHER_LINES, _FEWEST = 10, 4
+#: Columns from which on the type of an event is shown.
+_WIDE: Final = 140
+_RULES_SHOWN: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One decision as a line: when, on whom, what, by which rules, and why in words."""
+class Screen:
+    """The screen while a world is played."""
 
-    time: int
-    type: str
-    account: str
-    action: str
-    rules: tuple[str, ...]
-    why: str
+    def __init__(self, played: Played, decisions: Decisions, score: Score) -> None:
+        self._played = played
+        self._decisions = decisions
+        self._score = score
 
+    def view(self, now: int, rate: float, size: ConsoleDimensions) -> RenderableType:
+        """The screen at a time in the world, as large as the terminal is."""
+        room = size.height - _OTHER_LINES - len(self._score.sides)
+        recent = list(self._decisions.recent.values())[-max(_FEWEST, room) :]
+        return Group(self._head(now, rate), self._fares(), Text(), _recent(recent, wide=size.width >= _WIDE))
 
-@dataclass
-class Day:
-    """What has happened so far, held against the truth: the simulator knows it, the rules do not.
+    def _head(self, now: int, rate: float) -> Panel:
+        played, decisions = self._played, self._decisions
+        past, days = now - played.world.begins, played.days
+        line = Table.grid(expand=True, padding=(0, 3, 0, 0))
+        line.add_column()
+        line.add_column(ratio=1)
+        line.add_column(justify="right")
+        when = Text.assemble(
+            (f"{moment(now):%a %d %b %H:%M}", "bold"), ("   day ", "dim"), f"{min(past // DAY + 1, days)} of {days}"
+        )
+        counts = Text.assemble(f"{decisions.events:,}", (" events   ", "dim"), f"{rate:,.0f}", (" per second", "dim"))
+        if decisions.refused:
+            counts.append(f"   {decisions.refused:,} refused", "red")
+        line.add_row(when, ProgressBar(total=days * DAY, completed=past, complete_style="cyan"), counts)
+        actions = Text(no_wrap=True, overflow="ellipsis")
+        for action, style in _STYLES.items():
+            number = decisions.actions[action]
+            actions.append(f"{action} {number:,}  ", style if number else "dim")
+        title = "[bold]Fairgate[/]   [dim]a simulated world, decided on by a real door[/]"
+        return Panel(Group(line, actions), title=title, title_align="left", border_style="dim")
 
-    `kinds` says what each account is, `attacked` which kinds are or suffer an attack, `abusive` which events it caused.
-    """
-
-    kinds: Mapping[str, str]
-    attacked: frozenset[str]
-    abusive: frozenset[str]
-    events: int = 0
-    notable: int = 0
-    abusive_seen: int = 0
-    abusive_stopped: int = 0
-    honest_stopped: int = 0
-    owner_stopped: int = 0
-    refused: int = 0
-    actions: Counter[str] = field(default_factory=Counter)
-    rules: Counter[str] = field(default_factory=Counter)
-    gravest: dict[str, Action] = field(default_factory=dict)
-    first_abuse: dict[str, int] = field(default_factory=dict)
-    first_stopped: dict[str, int] = field(default_factory=dict)
-    recent: dict[tuple[str, str], tuple[Shown, int]] = field(default_factory=dict)
-
-    def count(self, shown: Shown, event_id: str) -> None:
-        """Take in one decision."""
-        action = ACTIONS[shown.action]
-        if event_id in self.abusive:
-            self.abusive_seen += 1
-            self.first_abuse.setdefault(shown.account, shown.time)
-            self.abusive_stopped += action >= Action.THROTTLE
-        elif action >= Action.THROTTLE:
-            self.honest_stopped += 1
-            self.owner_stopped += self.kinds.get(shown.account) in self.attacked
-        self.events += 1
-        self.actions[shown.action] += 1
-        self.rules.update(shown.rules)
-        self.gravest[shown.account] = max(action, self.gravest.get(shown.account, Action.ALLOW))
-        if action >= Action.THROTTLE:
-            self.first_stopped.setdefault(shown.account, shown.time)
-        if action > Action.WATCH:
-            self.notable += 1
-            self._remember(shown)
-
-    def _remember(self, shown: Shown) -> None:
-        """Keep the newest line of each account and decision, with how many there were since it came on screen."""
-        key = (shown.account, shown.action)
-        _, times = self.recent.pop(key, (shown, 0))
-        self.recent[key] = (shown, times + 1)
-        if len(self.recent) > _SHOWN:
-            del self.recent[next(iter(self.recent))]
-
-    def by_kind(self) -> list[tuple[str, int, int, int]]:
-        """For each kind: accounts, those throttled or worse, median seconds from first abuse to that (-1: none)."""
-        rows = []
-        for kind in sorted(set(self.kinds.values()), key=lambda kind: (kind not in self.attacked, kind)):
-            accounts = [account for account in self.gravest if self.kinds.get(account) == kind]
-            stopped = [account for account in accounts if account in self.first_stopped]
-            waits = sorted(
-                max(0, self.first_stopped[account] - self.first_abuse[account])
-                for account in stopped
-                if account in self.first_abuse
-            )
-            rows.append((kind, len(accounts), len(stopped), waits[len(waits) // 2] // 1_000_000 if waits else -1))
-        return rows
+    def _fares(self) -> Table:
+        table = Table(box=None, expand=True, padding=(0, 1), header_style="dim")
+        table.add_column("opponents", no_wrap=True)
+        for column, width in (("accounts", 8), ("closed", 6), ("compute got", 11)):
+            table.add_column(column, min_width=width, no_wrap=True, justify="right")
+        table.add_column("what they try now", ratio=1, no_wrap=True, overflow="ellipsis")
+        score = self._score
+        for kind, side in score.sides.items():
+            cells = (_spoken(kind), f"{side.accounts:,}", f"{side.closed:,}", f"${side.compute:,.2f}", _state(side))
+            table.add_row(*map(Text, cells), style="" if side.came else "dim")
+        honest = Text(touched(score), "green" if not score.touched else "")
+        row = ("honest people", f"{score.honest:,}", f"{len(score.closed):,}", f"${score.compute:,.2f}")
+        table.add_row(*(Text(each, "bold") for each in row), honest)
+        return table
 
 
-def live_view(day: Day, clock: int, rate: float) -> RenderableType:
-    """The screen while the day goes on."""
-    counts = Text()
-    for action, style in _STYLES.items():
-        counts.append(f"{action} {day.actions[action]:,}", style if day.actions[action] else "dim")
-        counts.append("   ")
-    head = Text.assemble(
-        ("simulated day ", "dim"),
-        (f"{moment(clock):%H:%M:%S}", "bold"),
-        ("   events ", "dim"),
-        f"{day.events:,}",
-        ("   per second ", "dim"),
-        f"{rate:,.0f}",
-        ("   refused ", "dim"),
-        f"{day.refused:,}",
-    )
-    return Group(
-        Panel(Group(head, counts), title="Fairgate", title_align="left", border_style="dim"),
-        _recent(list(day.recent.values())),
-    )
+def _state(side: Side) -> str:
+    some = f"{len(side.left)} of {side.operators} gave up; " if 0 < len(side.left) < side.operators else ""
+    return some + side.state
 
 
-def _recent(recent: Sequence[tuple[Shown, int]]) -> Table:
+def touched(score: Score, verb: str = "") -> str:
+    """How many honest accounts felt anything, in words."""
+    if not score.touched:
+        return "nobody was touched"
+    ways = (("challenged", score.challenged), ("slowed", score.slowed), ("closed", score.closed))
+    how = ", ".join(f"{len(each):,} {word}" for word, each in ways if each)
+    return f"{score.touched:,} {verb}touched ({share(score.touched, score.honest)}): {how}"
+
+
+def _recent(recent: Sequence[tuple[Shown, int]], *, wide: bool) -> Table:
     table = Table(box=None, expand=True, padding=(0, 1), header_style="dim")
-    for column, width in (("time", 8), ("decision", 9), ("times", 5), ("account", 17), ("event", 16)):
+    columns = [("time", 12, "left"), ("decision", 9, "left"), ("times", 5, "right"), ("account", 17, "left")]
+    for column, width, justify in columns + ([("event", 16, "left")] if wide else []):
         table.add_column(
-            column, min_width=width, max_width=width, no_wrap=True, justify="right" if column == "times" else "left"
+            column, min_width=width, max_width=width, no_wrap=True, justify="right" if justify == "right" else "left"
         )
     table.add_column("why", ratio=1, no_wrap=True, overflow="ellipsis")
     for shown, times in recent:
         table.add_row(
-            f"{moment(shown.time):%H:%M:%S}",
+            f"{moment(shown.time):%a %H:%M:%S}",
             Text(shown.action, _STYLES[shown.action]),
             f"{times:,}",
             Text(shown.account),
-            Text(shown.type),
+            *([Text(shown.type)] if wide else []),
             Text(shown.why or ", ".join(shown.rules)),
         )
     return table
@@ -148,42 +119,83 @@ def _recent(recent: Sequence[tuple[Shown, int]]) -> Table:
 def line(shown: Shown) -> str:
     """One decision as plain text, for where there is no terminal."""
     why = shown.why or ", ".join(shown.rules)
-    return f"{moment(shown.time):%H:%M:%S}  {shown.action:<9}  {shown.account:<16}  {shown.type:<18}  {why}"
+    return f"{moment(shown.time):%a %H:%M:%S}  {shown.action:<9}  {shown.account:<17}  {shown.type:<20}  {why}"
 
 
-def print_summary(day: Day, console: Console) -> None:
-    """The day in figures, held against what the simulator knows."""
-    honest = day.events - day.abusive_seen
-    owners = f"; {day.owner_stopped:,} of these are the owners' own use of stolen keys" if day.owner_stopped else ""
-    console.print(
-        f"\n[bold]The day is over.[/] {day.events:,} events, {day.refused:,} refused. Simulated data.", highlight=False
-    )
-    console.print(
-        f"Throttled or worse: {day.abusive_stopped:,} of {day.abusive_seen:,} abusive events "
-        f"({_share(day.abusive_stopped, day.abusive_seen)}), {day.honest_stopped:,} of {honest:,} honest ones "
-        f"({_share(day.honest_stopped, honest)}{owners}).",
-        highlight=False,
-    )
-    kinds = _plain_table(("account", "accounts", "throttled or worse", "", "median time from first abuse"))
-    for kind, accounts, stopped, wait in day.by_kind():
-        style = "bold" if kind in day.attacked else ""
-        delay = f"{wait // 60} min {wait % 60:02} s" if wait >= 0 else ""
-        kinds.add_row(kind, f"{accounts:,}", f"{stopped:,}", _share(stopped, accounts), delay, style=style)
-    console.print("\n[dim]Who was stopped[/]")
-    console.print(kinds)
+def turn(each: Turn) -> str:
+    """What an opponent turns to, as plain text."""
+    return f"{moment(each.time):%a %H:%M:%S}  {'opponent':<9}  {_spoken(each.operator):<17}  {each.words}"
+
+
+def print_summary(played: Played, decisions: Decisions, score: Score, console: Console) -> None:
+    """What happened, in words and figures, held against what the simulator knows and the rules do not."""
+    for words in _summary(played, decisions, score):
+        console.print(words, highlight=False)
+    console.print("\n[dim]The opponents[/]")
+    console.print(_opponents(score))
     rules = _plain_table(("rule", "events"))
-    for rule, count in day.rules.most_common(12):
+    for rule, count in decisions.rules.most_common(_RULES_SHOWN):
         rules.add_row(rule, f"{count:,}")
     console.print("\n[dim]Which rules fired[/]")
     console.print(rules)
 
 
-def _plain_table(columns: Sequence[str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
+def _summary(played: Played, decisions: Decisions, score: Score) -> Iterable[str]:
+    days = f"{played.days} days are" if played.days > 1 else "The day is"
+    sides = list(score.sides.values())
+    accounts, closed = sum(each.accounts for each in sides), sum(each.closed for each in sides)
+    came, left = sum(len(each.came | each.left) for each in sides), sum(len(each.left) for each in sides)
+    late = middle([hours for each in sides for hours in each.hours])
+    yield (
+        f"\n[bold]{days} over.[/] {decisions.events:,} events, {decisions.refused:,} refused. "
+        "All of it is simulated: nobody in it is real."
+    )
+    opponents = sum(each.operators for each in sides)
+    yield (
+        f"Of {opponents:,} opponents {_some(came)} came, and {_some(left)} of those gave up. "
+        f"They used {accounts:,} accounts, of which {_some(closed)} ({share(closed, accounts)}) were closed"
+        f"{f', half of them within {late} of the first abuse' if late else ''}. "
+        f"They got ${sum(each.compute for each in sides):,.2f} of compute."
+    )
+    felt = touched(score, "was " if score.touched == 1 else "were ") if score.touched else "none was touched"
+    if not score.unserved:
+        yield f"Of {score.honest:,} honest accounts {felt}; all of their {score.asked:,} requests were served."
+        return
+    unserved = f"{score.unserved:,} ({share(score.unserved, score.asked)}) of their {score.asked:,} requests"
+    yield f"Of {score.honest:,} honest accounts {felt}; {unserved} were not served."
+
+
+def _some(number: int) -> str:
+    return f"{number:,}" if number else "none"
+
+
+def _opponents(score: Score) -> Table:
+    table = _plain_table(("", "came", "left", "accounts", "closed", "half within", "compute", "profit"))
+    for kind, side in score.sides.items():
+        table.add_row(
+            _spoken(kind),
+            f"{len(side.came | side.left)} of {side.operators}",
+            f"{len(side.left)}",
+            f"{side.accounts:,}",
+            f"{side.closed:,}",
+            middle(side.hours),
+            f"${side.compute:,.2f}",
+            f"{'-' if side.profit < 0 else ''}${abs(side.profit):,.2f}",
+        )
     return table
 
 
-def _share(part: int, whole: int) -> str:
+def _plain_table(columns: Sequence[str]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=True, justify="right" if number else "left")
+    return table
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def share(part: int, whole: int) -> str:
+    """A share in per cent."""
     return f"{part / whole:.1%}" if whole else "none"

@@ -18,7 +18,8 @@ from fairgate.domain.event import moment
 from fairgate.domain.pack import Pack
 from fairgate.entrypoints.log_command import log_folder
 from fairgate.ingest.decode import Taken
-from fairgate.ingest.sources import read_events
+from fairgate.ingest.sources import files_in, read_events
+from fairgate.language.checked import CheckedPack
 from fairgate.pipeline.history import logged_events
 from fairgate.pipeline.recording import Recording
 from fairgate.pipeline.replay import Replay, ReplayReport
@@ -60,6 +61,7 @@ def run(
     Raises `PackError`, `InputUnreadable` or `RecordingUnusable`; what was recorded until then is no recording.
     """
     checked = load_checked(str(pack))
+    inputs = files_of(inputs, checked)
     replay = Replay(checked, secret_for(inputs))
     recording = Recording(out, replay.engine) if out is not None else None
     started = perf_counter()
@@ -74,6 +76,24 @@ def run(
     else:
         _show(summary, Console())
     return 1 if summary.refused and not summary.events else 0
+
+
+def files_of(inputs: Sequence[Path], checked: CheckedPack) -> list[Path]:
+    """The inputs, with the files of events in a folder, by name, in the place of one that is no event log.
+
+    Raises `InputUnreadable` for a folder that is neither.
+    """
+    found: list[Path] = []
+    for path in inputs:
+        if not path.is_dir() or any(log_folder(path).glob("*.log")):
+            found.append(path)
+            continue
+        files = files_in(path, checked)
+        if not files:
+            remedy = "Name files of events, a folder of them, or a service's data folder."
+            raise InputUnreadable(path, "there are neither events for this pack in it nor an event log", remedy)
+        found += files
+    return found
 
 
 @contextmanager

@@ -69,6 +69,13 @@ def _cloud_events(paths: Sequence[Path], decoder: Decoder, told: Callable[[int],
             before += lines.read
 
 
+def files_in(folder: Path, checked: CheckedPack) -> list[Path]:
+    """The files in a folder that a pack's events may be read from, by name."""
+    source = checked.pack.source
+    suffixes = SUFFIXES["ndjson" if source is None else source.format]
+    return sorted(each for each in folder.iterdir() if each.suffix.lower() in suffixes and each.is_file())
+
+
 class _Rows:
     """The rows of foreign files, each waiting in a queue for every event that it becomes until that is due."""
 

@@ -1,24 +1,23 @@
-"""A clock that runs fast, for playing a simulated day in minutes."""
+"""A clock for whoever decides on a world that is played."""
 
 import time
 
 
-class FastClock:
-    """Starts at `start` (microseconds since 1970 UTC) and runs `speed` times as fast as the real one."""
+class PlayClock:
+    """Stands at the time that a play has come to (microseconds since 1970 UTC), and never goes back."""
 
-    def __init__(self, start: int, speed: float) -> None:
-        self._start = start
-        self._speed = speed
-        self._began = time.monotonic_ns()
+    def __init__(self, start: int) -> None:
+        self._time = start
+        self._left: int | None = None
 
     def now(self) -> int:
-        """Microseconds since 1970-01-01 UTC, in simulated time."""
-        return self._start + int((time.monotonic_ns() - self._began) / 1_000 * self._speed)
+        """What time it is in the play."""
+        return self._time if self._left is None else self._time + (time.monotonic_ns() - self._left) // 1_000
 
-    def restart(self) -> None:
-        """Go back to the start and run from there."""
-        self._began = time.monotonic_ns()
+    def set(self, time_us: int) -> None:
+        """Go on to a time."""
+        self._time = max(self._time, time_us)
 
-    def real_seconds_until(self, time_us: int) -> float:
-        """Real seconds until it is this time; negative where it has passed."""
-        return (time_us - self.now()) / self._speed / 1_000_000
+    def run(self) -> None:
+        """The play is over: from now on it runs as the real one does."""
+        self._left = time.monotonic_ns()

@@ -15,6 +15,7 @@ from typing import Final
 
 #: The shares of requests that are no longer than each of the lengths beside them.
 _SHARES: Final = (0.0, 0.01, *(step / 20 for step in range(1, 20)), 0.97, 0.99, 0.995, 0.999, 1.0)
+_WIDTHS: Final = tuple(after - before for before, after in pairwise(_SHARES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,14 @@ class Lengths:
         """A length."""
         share = rng.random()
         index = bisect_right(_SHARES, share) - 1
-        part = (share - _SHARES[index]) / (_SHARES[index + 1] - _SHARES[index])
-        low, high = self.at[index], self.at[index + 1]
-        return round(low * math.pow(high / low, part))
+        low = self.at[index]
+        return round(low * math.pow(self.at[index + 1] / low, (share - _SHARES[index]) / _WIDTHS[index]))
 
     @property
     def mean(self) -> float:
         """What many draws come to on average."""
-        widths = [after - before for before, after in pairwise(_SHARES)]
         means = [_mean(low, high) for low, high in pairwise(self.at)]
-        return sum(width * mean for width, mean in zip(widths, means, strict=True))
+        return sum(width * mean for width, mean in zip(_WIDTHS, means, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,11 @@ CHAT = Talk(
 BURSTS: Final = (0.9, 1.8)
 #: How unevenly clients ask: the standard deviation of the logarithm of how often.
 UNEVEN: Final = 1.35
+
+
+def chance(rng: Random, share: float) -> bool:
+    """Whether something happens that happens in this share of cases."""
+    return rng.random() < share
 
 
 def gap(rng: Random, mean: float, burst: float) -> float:

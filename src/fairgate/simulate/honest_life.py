@@ -1,27 +1,24 @@
-"""The life of one honest customer: joins or is there already, uses it on some days, pays or leaves.
+"""An honest customer with their habits, and what they do beside asking: log in, pay, change keys, invite colleagues."""
 
-What is done to them is part of it: who can't go on has a bad day, and after a few of those they are gone.
-"""
-
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from typing import Final
 
-from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND
+from fairgate.domain.windows import DAY, HOUR, SECOND
 from fairgate.simulate.acts import Account, Act, Doing, Life, Seen
-from fairgate.simulate.day_world import Country, chance, waking
-from fairgate.simulate.deeds import Card, Sitting, Use, grant, settle
-from fairgate.simulate.draws import gap
+from fairgate.simulate.deeds import Card, Sitting, Use, settle
+from fairgate.simulate.draws import chance
+from fairgate.simulate.identities import mailbox, name_of
+from fairgate.simulate.places import Country
+from fairgate.simulate.world_file import Habits
 
-#: Mean seconds between two requests of one sitting, and the longest that one goes on.
-_BETWEEN: Final = 50.0
-_LONGEST: Final = 16 * HOUR
-#: Times that somebody is slowed or refused before they give up for the day, and bad days before they give up for good.
-_MOST_SLOWED, _MOST_REFUSED, _PATIENCE = 4, 2, 4
-#: The share of days that begin with a log-in, of passwords that are mistyped then, and of cards that are.
-_LOGS_IN, _MISTYPES, _MISTYPES_CARD = 0.25, 0.06, 0.05
-_AMOUNTS = (5.0, 10.0, 20.0, 50.0)
+#: The share of passwords that are mistyped, of cards that are, and of charges for which there is no money.
+_MISTYPES, _MISTYPES_CARD, _NO_MONEY = 0.06, 0.05, 0.03
+#: Whoever has to buy again so soon buys more at once, up to so many dollars.
+_SOON, _MOST = 3 * DAY, 2_000.0
+_REASONS: Final = ("not_received", "not_received", "duplicate")
 
 
 class Hours(StrEnum):
@@ -37,9 +34,10 @@ class Hours(StrEnum):
 class Customer:
     """An honest customer with their habits.
 
-    `works` are the places that requests come from, a sitting at a time. `daily` is how often they ask on a day on which
-    they do, `days` the share of such days, at the weekend `weekend` times that. `pays` is whether they buy credits when
-    those that were given are used up.
+    `works` are the places that requests come from, a sitting at a time, and `uses` what they are for: one of them in a
+    sitting, or many where one `mixes` them, as a product does for its users. `daily` is how often they ask on a day on
+    which they do, `days` the share of such days, at the weekend `weekend` times that. `pays` is whether they buy
+    credits when those that were given are used up, `amount` for how many dollars at once.
     """
 
     account: Account
@@ -52,153 +50,131 @@ class Customer:
     days: float
     burst: float
     pays: bool
+    amount: float
     email: str = ""
     phone: str | None = None
     hours: Hours = Hours.WAKING
     weekend: float = 0.7
-    #: When they did something last.
+    mixes: bool = False
+    #: Whether they have added their card.
+    has_card: bool = False
+    #: Who invited them.
+    host: Account | None = None
+    #: When they part with their device, or 0, and whether they leave then.
+    parts: int = 0
+    leaves: bool = False
+    #: When they did something last, and when they bought credits.
     until: int = 0
+    bought: int = 0
 
 
-class _Day(StrEnum):
-    """How a day went."""
-
-    WELL = "well"
-    BADLY = "badly"
-    OVER = "over"  # the credits are used up, and they don't pay
-
-
-def joining(who: Customer, rng: Random, trial: float) -> Life:
-    """A newcomer, who is given `trial` dollars: what comes at and after the time at which the account is made."""
-    ready = yield from _join(who, rng, trial)
-    if ready is not None:
-        yield from _days(who, rng, ready)
-
-
-def going_on(who: Customer, rng: Random, start: int) -> Life:
-    """Somebody who has been there before the world began."""
-    yield from _days(who, rng, start)
-
-
-def _join(who: Customer, rng: Random, trial: float) -> Doing[int | None]:
-    """Sign up; returns when it can be used, None where they were not let in and gave up."""
-    time, account = who.account.created, who.account
-    seen = yield who.desk.sign_up(time, who.email, phone=who.phone)
-    if seen == Seen.REFUSED:
-        time += _seconds(rng, 60.0)
-        seen = yield who.desk.sign_up(time, who.email, phone=who.phone)
-    if seen == Seen.REFUSED:
-        return None
-    if not seen.served:  # the account is there, and somebody is to look at it
-        return time + DAY
-    for method in ("email", "phone") if who.phone is not None else ("email",):
-        time += _seconds(rng, 30.0)
-        yield who.desk.verify(time, method, phone=who.phone if method == "phone" else None)
-    time += _seconds(rng, 4.0)
-    yield grant(account, time, trial, "trial")
-    account.credits = trial
-    time += _seconds(rng, 40.0)
-    yield who.desk.make_key(time, "1")
-    return time + _seconds(rng, 60.0)
-
-
-def _days(who: Customer, rng: Random, start: int) -> Life:
-    patience, midnight = _PATIENCE, start - start % DAY
-    while patience:
-        weekday = (midnight // DAY + 3) % 7  # 1970 began on a Thursday
-        share = who.days * (who.weekend if weekday > 4 else 1.0)  # noqa: PLR2004 - Saturday and Sunday
-        if chance(rng, share) or midnight < start:
-            begin = max(start, who.until, _begins(who, rng, midnight))
-            how = yield from _day(who, rng, begin)
-            if how == _Day.OVER:
-                return
-            patience = _PATIENCE if how == _Day.WELL else patience - 1
-        midnight += DAY
-
-
-def _day(who: Customer, rng: Random, time: int) -> Doing[_Day]:
-    """One day's work, in one sitting: each request a while after the one before."""
-    if chance(rng, _LOGS_IN):
-        time = yield from _log_in(who, rng, time)
-    works, use = rng.choice(who.works), rng.choice(who.uses)
-    count, slowed, refused = max(1, round(who.daily * rng.lognormvariate(0.0, 0.5))), 0, 0
-    between, ends = min(_BETWEEN, _LONGEST / SECOND / count), time + _LONGEST
-    if who.hours == Hours.ALWAYS:
-        between, ends = DAY / SECOND / count, time + DAY
-    while count and time < ends:
-        time = max(time, who.until) + int(gap(rng, between, who.burst) * SECOND) + 1_000
-        act = works.ask(time, use, rng)
-        seen = yield from _do(who, act)
-        slowed += seen == Seen.SLOWED
-        refused += seen == Seen.REFUSED
-        if seen in (Seen.HELD, Seen.CLOSED) or slowed >= _MOST_SLOWED or refused >= _MOST_REFUSED:
-            return _Day.BADLY
-        if seen == Seen.SLOWED:
-            time += rng.randrange(20 * MINUTE, HOUR)
-        elif seen.served:
-            count -= 1
-            if not (yield from _spend(who, rng, time, act.dollars)):
-                return _Day.OVER
-    return _Day.WELL
-
-
-def _spend(who: Customer, rng: Random, time: int, dollars: float) -> Doing[bool]:
-    """Take what was used from the credits of a free account; whether they go on when there are none left."""
-    account = who.account
-    if account.tier != "free":
-        return True
-    account.credits -= dollars
-    if account.credits > 0:
-        return True
-    yield from _do(who, settle(account, time + SECOND, dollars, 0.0))
-    if not who.pays:
-        return False
-    return (yield from _pay(who, rng, time + 2 * SECOND + _seconds(rng, 300.0)))
-
-
-def _pay(who: Customer, rng: Random, time: int) -> Doing[bool]:
-    """Add a card, mistyped now and then, and buy credits; whether that went well."""
-    declined = "incorrect_cvc" if chance(rng, _MISTYPES_CARD) else None
-    seen = yield from _do(who, who.desk.add_card(time, who.card, declined=declined))
-    if declined is not None and seen.served:
-        time += _seconds(rng, 40.0)
-        seen = yield from _do(who, who.desk.add_card(time, who.card))
-    if not seen.served:
-        return False
-    seen = yield from _do(who, who.desk.charge(time + _seconds(rng, 30.0), who.card, rng.choice(_AMOUNTS)))
-    if seen.served:
-        who.account.tier = "payg"
-    return seen.served
-
-
-def _log_in(who: Customer, rng: Random, time: int) -> Doing[int]:
-    """Log in, after a mistyped password now and then; returns when that is done."""
-    while chance(rng, _MISTYPES):
-        yield from _do(who, who.desk.log_in(time, success=False))
-        time += _seconds(rng, 15.0)
-    yield from _do(who, who.desk.log_in(time))
-    return time + _seconds(rng, 20.0)
-
-
-def _do(who: Customer, act: Act) -> Doing[Seen]:
+def do(who: Customer, act: Act) -> Doing[Seen]:
     """Do something, and know until when one was busy."""
     who.until = act.time
     return (yield act)
 
 
-def _begins(who: Customer, rng: Random, midnight: int) -> int:
-    """When the day's work begins, by the customer's own clock; `midnight` is UTC's."""
-    match who.hours:
-        case Hours.OFFICE:
-            local = 9 * HOUR + rng.randrange(3 * HOUR)
-        case Hours.NIGHT:
-            local = HOUR + rng.randrange(HOUR)
-        case Hours.ALWAYS:
-            return midnight
-        case _:
-            return waking(rng, midnight, who.country.offset)
-    return midnight + (local - int(who.country.offset * HOUR)) % DAY
-
-
-def _seconds(rng: Random, mean: float) -> int:
+def seconds(rng: Random, mean: float) -> int:
+    """A while of so many seconds on average."""
     return SECOND // 2 + int(rng.expovariate(1.0 / mean) * SECOND)
+
+
+def log_in(who: Customer, rng: Random, habits: Habits, time: int) -> Doing[int]:
+    """Log in, after a mistyped or a forgotten password now and then; returns when that is done."""
+    while chance(rng, _MISTYPES):
+        yield from do(who, who.desk.log_in(time, success=False))
+        time += seconds(rng, 15.0)
+    if chance(rng, habits.forgets):
+        yield from do(who, who.desk.log_in(time, success=False))
+        for step in ("asked", "done"):
+            time += seconds(rng, 60.0)
+            yield from do(who, who.desk.reset_password(time, step))
+        time += seconds(rng, 10.0)
+    yield from do(who, who.desk.log_in(time))
+    return time + seconds(rng, 20.0)
+
+
+def run_office(who: Customer, rng: Random, habits: Habits, time: int) -> Doing[int]:
+    """What a company does now and then on a day: replace a key, ask a colleague in; returns when that is done."""
+    if chance(rng, habits.rotates):
+        time = yield from _replace_key(who, time, rng.choice(who.uses).key)
+        time += seconds(rng, 600.0)
+    if chance(rng, habits.invites):
+        yield from do(who, who.desk.invite(time, mailbox(rng, who.email.partition("@")[2])))
+        time += seconds(rng, 60.0)
+    return time
+
+
+def buy(who: Customer, rng: Random, habits: Habits, time: int) -> Doing[bool]:
+    """Buy credits when there are none left, with a card that is added first; whether there are any then."""
+    account = who.account
+    yield from do(who, settle(account, time, max(0.0, who.amount - account.credits), 0.0))
+    if not who.pays:
+        return False
+    time += seconds(rng, 300.0) if account.tier == "free" else SECOND
+    if not who.has_card:
+        seen = yield from _add_card(who, rng, time)
+        if not seen.served:
+            return False
+        time = who.until + seconds(rng, 30.0)
+    if time - who.bought < _SOON:
+        who.amount = min(2 * who.amount, _MOST)
+    if chance(rng, _NO_MONEY):
+        yield from do(who, who.desk.charge(time, who.card, who.amount, declined="insufficient_funds"))
+        time += rng.randrange(HOUR, 6 * HOUR)
+    disputed = rng.choice(_REASONS) if chance(rng, habits.disputes) else ""
+    seen = yield from do(who, who.desk.charge(time, who.card, who.amount, disputed=disputed))
+    if seen.served:
+        account.credits, who.bought = who.amount, time
+        account.tier = "payg" if account.tier == "free" else account.tier
+    return seen.served
+
+
+def part_with_device(who: Customer, rng: Random) -> None:
+    """From now on they sit at another one."""
+    old, new = who.desk.seat.device, name_of(rng, "dev")
+
+    def at(sitting: Sitting) -> Sitting:
+        is_it = sitting.seat.device == old
+        return replace(sitting, seat=replace(sitting.seat, device=new)) if is_it else sitting
+
+    who.desk, who.works, who.parts = at(who.desk), tuple(at(each) for each in who.works), 0
+
+
+def notices(who: Customer, rng: Random, time: int, keys: Iterable[str]) -> Life:
+    """Somebody sees that another uses their account: they set a new password, and make these keys useless.
+
+    A key of their own among them is replaced by a new one.
+    """
+    yield who.desk.log_in(time)
+    for step in ("asked", "done"):
+        time += seconds(rng, 60.0)
+        yield who.desk.reset_password(time, step)
+    mine = {use.key for use in who.uses}
+    for old in sorted(keys):
+        time += seconds(rng, 60.0)
+        if old in mine:
+            time = yield from _replace_key(who, time, old)
+        else:
+            yield who.desk.revoke_key(time, old, "owner")
+
+
+def _replace_key(who: Customer, time: int, old: str) -> Doing[int]:
+    """Make a key and use it instead of an old one, which is made useless; returns when that is done."""
+    name, _, number = old.partition(".")
+    new = f"{name}.{int(number or 1) + 1}"
+    yield from do(who, who.desk.make_key(time, new))
+    who.uses = tuple(replace(use, key=new) if use.key == old else use for use in who.uses)
+    time += SECOND
+    yield from do(who, who.desk.revoke_key(time, old, "owner"))
+    return time
+
+
+def _add_card(who: Customer, rng: Random, time: int) -> Doing[Seen]:
+    """Add a card, mistyped now and then."""
+    declined = "incorrect_cvc" if chance(rng, _MISTYPES_CARD) else None
+    seen = yield from do(who, who.desk.add_card(time, who.card, declined=declined))
+    if declined is not None and seen.served:
+        seen = yield from do(who, who.desk.add_card(time + seconds(rng, 40.0), who.card))
+    who.has_card = seen.served
+    return seen

@@ -1,29 +1,11 @@
-"""Where a simulated day takes place: models and prices, countries and their operators, and the lines people use."""
+"""Where people are: countries and their operators, and the lines that they use."""
 
 from dataclasses import dataclass, replace
 from random import Random
 
 from fairgate.domain.windows import HOUR
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model on offer, with its list price in dollars per million tokens."""
-
-    name: str
-    input_price: float
-    output_price: float
-
-
-TINY = Model("tiny-1", 0.1, 0.4)
-BASE = Model("base-2", 0.5, 2.0)
-LARGE = Model("large-2", 3.0, 15.0)
-FRONTIER = Model("frontier-2", 15.0, 75.0)
-MODELS = (
-    TINY, BASE, LARGE, FRONTIER,
-    Model("reason-1", 10.0, 40.0), Model("code-2", 3.0, 12.0), Model("vision-1", 2.0, 8.0), Model("audio-1", 2.0, 6.0),
-    Model("embed-1", 0.02, 0.0),
-)  # fmt: skip
+from fairgate.simulate.draws import chance
+from fairgate.simulate.identities import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +60,6 @@ class Seat:
     device: str | None = None
 
 
-def chance(rng: Random, share: float) -> bool:
-    """Whether something happens that happens in this share of cases."""
-    return rng.random() < share
-
-
-def name_of(rng: Random, kind: str) -> str:
-    """A name that says what is named, and nothing of who it belongs to."""
-    return f"{kind}_{rng.getrandbits(48):012x}"
-
-
 def household(rng: Random, country: Country, *, program: bool = False) -> Seat:
     """A line at home: an address of its own, one in six of version 6."""
     operator, third = rng.choice(country.operators[:2]), rng.randrange(1, 256)
@@ -129,8 +101,3 @@ def waking(rng: Random, start: int, offset: float) -> int:
 def server_address(rng: Random) -> str:
     """One of the addresses that are rented out with a server."""
     return f"198.18.{rng.randrange(256)}.{rng.randrange(1, 255)}"
-
-
-def telephone_number(rng: Random) -> str:
-    """A number of the kind that films use: nobody has it."""
-    return f"+1{rng.randrange(201, 990)}55501{rng.randrange(100):02}"

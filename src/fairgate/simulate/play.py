@@ -11,6 +11,8 @@ _MILLISECOND = 1_000
 _NEVER = 1 << 62
 #: A life that begins at a time.
 Birth: TypeAlias = tuple[int, Callable[[], Life]]
+#: What a life does next, by its time and number.
+_Plan: TypeAlias = tuple[int, int, Life, Act | Wait]
 
 
 class Stage:
@@ -18,7 +20,7 @@ class Stage:
 
     def __init__(self, do: Callable[[Act], Seen]) -> None:
         self._do = do
-        self._planned: list[tuple[int, int, Life, Act | Wait]] = []
+        self._planned: list[_Plan] = []
         self._to_come: list[tuple[int, int, Callable[[], Life]]] = []
         self._number = count()
 
@@ -33,35 +35,37 @@ class Stage:
         Each life is sent what is seen of each act. What happens at one time goes by when it was planned, so the same
         lives and answers give the same play. Raises ValueError for a life that goes back in time.
         """
-        done = 0
-        while (time := self._next()) < ends:
-            if self._is_birth(time):
-                _, _, life = heapq.heappop(self._to_come)
-                self._plan(life(), time, None)
+        done, planned, to_come = 0, self._planned, self._to_come
+        while True:
+            born = to_come[0][0] if to_come else _NEVER
+            time = planned[0][0] if planned else _NEVER
+            if born >= ends and time >= ends:
+                return done
+            if born <= time:
+                _, _, life = heapq.heappop(to_come)
+                plan = self._next_of(life(), born, None)
+                if plan is not None:
+                    heapq.heappush(planned, plan)
                 continue
-            _, _, living, act = heapq.heappop(self._planned)
+            _, _, living, act = planned[0]
             if isinstance(act, Act):
                 done += 1
-                self._plan(living, time, self._do(act))
+                seen = self._do(act)
             else:
-                self._plan(living, time, Seen.WOKEN)
-        return done
+                seen = Seen.WOKEN
+            plan = self._next_of(living, time, seen)
+            if plan is None:
+                heapq.heappop(planned)
+            else:
+                heapq.heapreplace(planned, plan)
 
-    def _next(self) -> int:
-        """When something happens next."""
-        heads = [heap[0][0] for heap in (self._planned, self._to_come) if heap]
-        return min(heads, default=_NEVER)
-
-    def _is_birth(self, time: int) -> bool:
-        return bool(self._to_come) and self._to_come[0][0] <= time
-
-    def _plan(self, life: Life, now: int, seen: Seen | None) -> None:
-        """Ask a life what it does next, and plan it; one that is over is forgotten."""
+    def _next_of(self, life: Life, now: int, seen: Seen | None) -> _Plan | None:
+        """What a life does next; None where it is over."""
         try:
             act = next(life) if seen is None else life.send(seen)
         except StopIteration:
-            return
+            return None
         if act.time < now - _MILLISECOND:  # acts are sent to the millisecond
             who = f"{act.account.name} with {act.type}" if isinstance(act, Act) else "somebody who waits"
             raise ValueError(f"a life goes back in time: {who}")
-        heapq.heappush(self._planned, (act.time, next(self._number), life, act))
+        return act.time, next(self._number), life, act

@@ -1,5 +1,6 @@
 """A world as a TOML file tells it: who lives in it, what things cost, and where each figure comes from."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from hashlib import blake2b
 from math import isclose
 from pathlib import Path as File
 from random import Random
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -24,6 +25,9 @@ from fairgate.language.toml_shape import read_shape
 _SHARES_OFF = 0.005
 #: How a day is written, and how the time of a source.
 _DAY, _WHEN = ("%Y-%m-%d",), ("%Y-%m-%d", "%Y-%m", "%Y")
+_MODEL = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
+#: A part of all there are of something.
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,24 +73,30 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     `review_hours`, who lets abuse go in `review_misses` of the cases and stops the innocent in `review_wrongs`; what is
     banned only where its owner appeals, as the honest do in `appeals` of the cases. A throttled account may ask
     `throttled_hourly` times an hour for `throttled_hours`; whoever passes a challenge has none for `challenge_hours`.
+    Charges are taken back after `dispute_days`; a classifier of content finds `classifier_finds` of what is forbidden
+    and flags `classifier_wrongs` of what is not; who is broken into notices after `notice_hours`.
     """
 
     trial_dollars: Range
     referral_dollars: Range
     review_hours: Range
     review_dollars: Range
-    review_misses: Annotated[float, Meta(ge=0, le=1)]
-    review_wrongs: Annotated[float, Meta(ge=0, le=1)]
-    appeals: Annotated[float, Meta(ge=0, le=1)]
+    review_misses: Share
+    review_wrongs: Share
+    appeals: Share
     throttled_hours: Annotated[float, Meta(gt=0)]
     throttled_hourly: Annotated[float, Meta(gt=0)]
     challenge_hours: Annotated[float, Meta(gt=0)]
+    dispute_days: Range
+    classifier_finds: Share
+    classifier_wrongs: Share
+    notice_hours: Range
 
 
 class Passing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a challenge goes for whoever gets one: the share that passes, how long it takes, what it costs in dollars."""
 
-    passes: Annotated[float, Meta(ge=0, le=1)]
+    passes: Share
     seconds: Range
     dollars: Range
 
@@ -95,25 +105,59 @@ class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A kind of honest people.
 
     `share` is theirs among honest accounts, `daily` how often an account asks on a day that it is used, `days` the
-    share of days on which it is.
+    share of days on which it is. `growth` is how many more come every week, where that is not as in all the world.
     """
 
     share: Annotated[float, Meta(gt=0, le=1)]
     daily: Range
     days: Annotated[float, Meta(gt=0, le=1)]
+    growth: Annotated[float, Meta(ge=0, le=5)] | None = None
+
+
+class Habits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What honest people do now and then that looks like abuse. Each is a share, from 0 to 1.
+
+    Of the newcomers, `refers` come by somebody's invitation, and `second_hand` on a laptop that somebody else had used
+    here before. Of all private people, `shares_card` pay with a friend's card. Of the charges, `disputes` are taken
+    back in good faith. Of the days on which a company uses its account, it replaces a key on `rotates` and asks a
+    colleague in on `invites`; of the log-ins, `forgets` begin with a forgotten password.
+    """
+
+    refers: Share
+    second_hand: Share
+    shares_card: Share
+    disputes: Share
+    rotates: Share
+    invites: Share
+    forgets: Share
 
 
 class Opponent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A kind of opponents. `operators` are there at the start, each with a budget in dollars and a skill from 0 to 1.
 
-    `resale` is what a dollar of compute at list price brings them. `more` has the figures that only this kind needs.
+    `resale` is what a dollar of compute at list price brings them, `hands` who does their challenges. `more` has the
+    figures that only this kind needs.
     """
 
     operators: Annotated[int, Meta(ge=0)]
     budget: Range
     skill: Range
     resale: Figure
+    hands: str
     more: dict[str, Figure] = {}
+
+
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A model that comes out so many days after the world begins. Interest in all models is `surge` times as high then.
+
+    It falls back to what it was over `fades` days. Of the uses of large models, the share `moves` goes to the new one.
+    """
+
+    day: Annotated[int, Meta(ge=0, le=3650)]
+    model: str
+    surge: Annotated[float, Meta(ge=1, le=10)] = 1.5
+    fades: Annotated[float, Meta(gt=0)] = 7.0
+    moves: Share = 0.3
 
 
 class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,12 +167,14 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     about: str
     begins: str
     honest: Annotated[int, Meta(ge=1)]
-    growth: Annotated[float, Meta(ge=0, le=1)]
+    growth: Share
     service: Service
+    habits: Habits
     challenge: dict[str, Passing]
     price: dict[str, Price]
     segment: dict[str, Segment]
     opponent: dict[str, Opponent]
+    release: Sequence[Release] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +182,14 @@ class Known:
     """What the program can play.
 
     `segments` and `challenges` are the names of honest people's kinds and of those who solve challenges; `opponents`
-    has for each archetype the prices and the further figures that it can't do without.
+    has for each archetype the prices and the further figures that it can't do without. `models` are those on offer when
+    a world begins.
     """
 
     segments: Collection[str]
     challenges: Collection[str]
     opponents: Mapping[str, tuple[Collection[str], Collection[str]]]
+    models: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +230,7 @@ def _faults(world: World, known: Known) -> Iterator[Misfit]:
             yield from _faults_of(name, opponent, world, known)
         else:
             yield Misfit(("opponent", name, KEY), "there is no such archetype", one_of(name, known.opponents))
+    yield from _faults_of_releases(world.release, known)
 
 
 def _impossible(value: object, path: Path) -> Iterator[Misfit]:
@@ -196,6 +245,17 @@ def _impossible(value: object, path: Path) -> Iterator[Misfit]:
             yield from _impossible(each, (*path, name))
 
 
+def _faults_of_releases(releases: Sequence[Release], known: Known) -> Iterator[Misfit]:
+    out = set(known.models)
+    for index, each in enumerate(releases):
+        path = ("release", index, "model")
+        if not _MODEL.fullmatch(each.model):
+            yield Misfit(path, f"`{each.model}` is no name for a model, such as `frontier-3`")
+        elif each.model in out:
+            yield Misfit(path, f"`{each.model}` is out already")
+        out.add(each.model)
+
+
 def _is_date(text: str, ways: Sequence[str]) -> bool:
     for way in ways:
         with suppress(ValueError):
@@ -204,6 +264,12 @@ def _is_date(text: str, ways: Sequence[str]) -> bool:
 
 
 def _faults_of(name: str, opponent: Opponent, world: World, known: Known) -> Iterator[Misfit]:
+    if opponent.hands not in world.challenge:
+        hint = one_of(opponent.hands, world.challenge)
+        yield Misfit(("opponent", name, "hands"), f"no [challenge.{opponent.hands}] says how a challenge goes", hint)
+    for key, share in (("skill", opponent.skill), ("resale", opponent.resale)):
+        if share.high > 1:
+            yield Misfit(("opponent", name, key, "high"), f"a share is at most 1, not {share.high:g}")
     prices, figures = known.opponents[name]
     for price in prices:
         if price not in world.price:

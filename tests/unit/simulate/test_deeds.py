@@ -9,19 +9,21 @@ import pytest
 from fairgate.domain.event import Event
 from fairgate.ingest.decode import Decoder
 from fairgate.simulate import deeds
-from fairgate.simulate.acts import Account, Act, Seen
-from fairgate.simulate.day_world import BASE, COUNTRIES, FRONTIER, household
+from fairgate.simulate.acts import Account, Act, Actor, Seen
 from fairgate.simulate.deeds import Card, Sitting, Use
 from fairgate.simulate.draws import CODE
+from fairgate.simulate.models import BASE, FRONTIER
+from fairgate.simulate.places import COUNTRIES, household
 from fairgate.simulate.service import ALLOWED, Service, Verdict
 from fairgate.wiring import load_checked
 
 T0 = 1_800_000_000_123_456
-WHO = Account("acct_1", "payg", T0 - 10**12, "o", "hobbyist", honest=True, hands="person", org="org_1")
-OTHER = Account("acct_2", "free", T0 - 10**13, "o", "hobbyist", honest=True, hands="person")
+SOMEBODY = Actor("o", "hobbyist", honest=True, hands="person")
+WHO = Account("acct_1", "payg", T0 - 10**12, SOMEBODY, org="org_1")
+OTHER = Account("acct_2", "free", T0 - 10**13, SOMEBODY)
 SEAT = household(Random(1), COUNTRIES[3])
 USE = Use("1", "tpl_a", BASE, client="editor", tools="tools_a", end_user="user_a")
-HERE, THERE = Sitting(WHO, SEAT), Sitting(WHO, SEAT, abuse=True)
+HERE, THERE = Sitting(WHO, SEAT), Sitting(WHO, SEAT, Actor("t", "takeover", honest=False, hands="robot"))
 CARD = Card("card_1", "DE")
 DEEDS: dict[str, Callable[[], Act]] = {
     "signs up": lambda: HERE.sign_up(T0, "mira@example.com", phone="+12025550123", by="acct_2"),

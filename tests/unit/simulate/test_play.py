@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairgate.simulate.acts import Account, Act, Life, Seen, Wait
+from fairgate.simulate.acts import Account, Act, Actor, Life, Seen, Wait
 from fairgate.simulate.play import Birth, Stage
 
-WHO = Account("a", "free", 0, "me", "hobbyist", honest=True, hands="person")
+WHO = Account("a", "free", 0, Actor("me", "hobbyist", honest=True, hands="person"))
 
 
 def play(births: list[Birth], do: Callable[[Act], Seen], ends: int) -> int:
@@ -19,7 +19,7 @@ def play(births: list[Birth], do: Callable[[Act], Seen], ends: int) -> int:
 
 
 def act(time: int, kind: str = "api.request") -> Act:
-    return Act(time, kind, WHO, {})
+    return Act(time, kind, WHO, WHO.owner, {})
 
 
 def life(times: list[int], seen: list[Seen] | None = None) -> Callable[[], Life]:

@@ -7,8 +7,26 @@ import pytest
 
 from fairgate.domain.errors import BadWorld
 from fairgate.domain.event import moment
+from fairgate.simulate.simulation import KNOWN
 from fairgate.simulate.world_file import Range, read_world
-from tests.unit.simulate.worlds import KNOWN, TEXT, world_of
+from tests.unit.simulate.worlds import TEXT, world_of
+
+#: A world's text with two models that come out.
+RELEASES = (
+    TEXT
+    + """
+[[release]]
+day = 30
+model = "frontier-3"
+surge = 2
+
+[[release]]
+day = 60
+model = "frontier-4"
+fades = 5
+moves = 0.5
+"""
+)
 
 
 def test_a_world_is_read(tmp_path: Path) -> None:
@@ -48,18 +66,50 @@ def test_whatever_is_changed_shows(tmp_path: Path) -> None:
         ("accounts = {", "acounts = {", "acounts = {", "nothing asks for it"),
         ("accounts = {", "acounts = {", "[opponent.credit_farm]", "the figure `more.accounts` is missing"),
         ("growth = 0.02", "growth = two", "", "this is not TOML"),
+        ("growth = 0.02", "growth = 1.5", "growth = 1.5", "this must be at least 0 and at most 1"),
+        ("refers = 0.3", "refers = 3", "refers = 3", "this must be at least 0 and at most 1"),
+        ("refers = 0.3", "reffers = 0.3", "reffers = 0.3", "did you mean `refers`?"),
+        ("refers = 0.3\n", "", "[habits]", "`refers` is missing here"),
+        ("[habits]", "[habit]", "[habit]", "did you mean `habits`?"),
+        ("[challenge.company]", "[challenge.firm]", "", "how a challenge goes for `company`"),
+        ("passes = 0.5", "passes = 50", "passes = 50", "this must be at least 0 and at most 1"),
+        ("days = 0.3\n", "", "[segment.hobbyist]", "`days` is missing here"),
+        ("days = 0.3", "days = 0", "days = 0", "this must be above 0 and at most 1"),
+        ("days = 0.3", "days = 0.3\ngrowth = -1", "growth = -1", "this must be at least 0 and at most 5"),
+        ("daily = { low = 2, high = 30 }\n", "", "[segment.hobbyist]", "`daily` is missing here"),
+        ("daily = { low = 2, high = 30 }", "daily = { low = 2, hi = 30 }", "daily", "there is no `hi` here"),
+        ("dearer = 2", "dearer = 0.5", "dearer = 0.5", "this must be at least 1"),
+        ("skill = { low = 0.2, high = 0.9 }", "skill = { low = 0.2, high = 9 }", "skill", "a share is at most 1"),
+        ("resale = { low = 0.4, high = 0.6,", "resale = { low = 0.4, high = 6,", "resale", "a share is at most 1"),
+        ("day = 30", "day = -1", "day = -1", "this must be at least 0"),
+        ("day = 30", "day = 1.5", "day = 1.5", "where a whole number is needed"),
+        ("day = 30", 'day = "2026-10-01"', "day", "where a whole number is needed"),
+        ("day = 30\n", "", "[[release]]", "`day` is missing here"),
+        ('model = "frontier-3"', 'model = "frontier-2"', "model", "`frontier-2` is out already"),
+        ('model = "frontier-4"', 'model = "frontier-3"', "model", "`frontier-3` is out already"),
+        ('model = "frontier-3"', 'model = "Frontier 3"', "model", "`Frontier 3` is no name for a model"),
+        ("surge = 2", "surge = 0.5", "surge = 0.5", "this must be at least 1"),
+        ("fades = 5", "fades = 0", "fades = 0", "this must be above 0"),
+        ("moves = 0.5", "moves = 5", "moves = 5", "this must be at least 0 and at most 1"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_where_it_stands(
     tmp_path: Path, old: str, new: str, line: str, words: str
 ) -> None:
-    assert old in TEXT
+    assert old in RELEASES
     with pytest.raises(BadWorld) as refused:
-        world_of(tmp_path, TEXT.replace(old, new))
+        world_of(tmp_path, RELEASES.replace(old, new))
     told = str(refused.value)
     assert words in told
     assert "world.toml" in told
     assert not line or f"| {line}" in told
+
+
+def test_releases_are_read(tmp_path: Path) -> None:
+    assert not world_of(tmp_path).world.release
+    first, second = world_of(tmp_path, RELEASES).world.release
+    assert (first.day, first.model, first.surge) == (30, "frontier-3", 2)
+    assert (second.day, second.fades, second.moves) == (60, 5, 0.5)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

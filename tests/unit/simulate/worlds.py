@@ -2,16 +2,10 @@
 
 from pathlib import Path
 
-from fairgate.simulate.honest_people import SEGMENTS
-from fairgate.simulate.opponents import archetypes
-from fairgate.simulate.world_file import Known, Loaded, read_world
+from fairgate.simulate.simulation import KNOWN
+from fairgate.simulate.world_file import Loaded, read_world
 
-KNOWN = Known(
-    segments=tuple(SEGMENTS),
-    challenges=("person", "intruder", "robot"),
-    opponents={name: (each.prices, each.figures) for name, each in archetypes().items()},
-)
-TEXT = """
+_HEAD = """
 name = "test"
 about = "for tests"
 begins = "2026-09-07"
@@ -29,10 +23,28 @@ appeals = 1
 throttled_hours = 24
 throttled_hourly = 2
 challenge_hours = 48
+dispute_days = { low = 10, high = 10 }
+classifier_finds = 1
+classifier_wrongs = 0
+notice_hours = { low = 5, high = 5 }
+
+[habits]
+refers = 0.3
+second_hand = 0.3
+shares_card = 0.1
+disputes = 0.1
+rotates = 0.05
+invites = 0.05
+forgets = 0.1
 
 [challenge.person]
 passes = 1
 seconds = { low = 30, high = 30 }
+dollars = { low = 0, high = 0 }
+
+[challenge.company]
+passes = 1
+seconds = { low = 7200, high = 7200 }
 dollars = { low = 0, high = 0 }
 
 [challenge.intruder]
@@ -81,6 +93,48 @@ source = "a price list"
 date = "2025-11"
 supply = 5000
 
+[price.card]
+low = 5
+high = 40
+source = "assumed"
+date = "2026"
+supply = 5000
+
+[price.virtual_card]
+low = 1
+high = 4
+source = "assumed"
+date = "2026"
+supply = 5000
+
+[price.credential]
+low = 0.5
+high = 10
+source = "assumed"
+date = "2026"
+supply = 5000
+
+[price.leaked_key]
+low = 5
+high = 60
+source = "assumed"
+date = "2026"
+supply = 5000
+
+[price.aged_account]
+low = 2
+high = 15
+source = "assumed"
+date = "2026"
+supply = 5000
+
+[price.vpn]
+low = 2
+high = 10
+source = "assumed"
+date = "2026"
+supply = 5000
+
 [segment.hobbyist]
 share = 0.9
 daily = { low = 2, high = 30 }
@@ -90,16 +144,8 @@ days = 0.3
 share = 0.1
 daily = { low = 2, high = 30 }
 days = 0.3
-
-[opponent.credit_farm]
-operators = 1
-budget = { low = 200, high = 2000 }
-skill = { low = 0.2, high = 0.9 }
-resale = { low = 0.4, high = 0.6, source = "assumed", date = "2026" }
-
-[opponent.credit_farm.more]
-accounts = { low = 5, high = 20, source = "assumed", date = "2026" }
 """
+TEXT = "\n".join([_HEAD, *(each.read_text() for each in sorted((Path(__file__).parent / "opponents").glob("*.toml")))])
 
 
 def world_of(folder: Path, text: str = TEXT) -> Loaded:
