@@ -36,7 +36,7 @@ from fairgate.language.shapes import limits_of
 from fairgate.language.tree import PLAIN_TYPES, PLAIN_TYPES_ABOUT, Kind
 from fairgate.monitor.metric_list import metrics_page
 from fairgate.settings import Settings
-from fairgate.simulate.honest_people import SEGMENTS
+from fairgate.simulate.honest.people import SEGMENTS
 from fairgate.simulate.opponents import archetypes
 from fairgate.simulate.world_file import (
     Figure,

@@ -20,7 +20,7 @@ from fairgate.entrypoints.cli import main
 from fairgate.settings import check_retention, read_settings
 from fairgate.simulate import world_file
 from fairgate.simulate.arena.report import OF_HONEST, OF_OPPONENTS
-from fairgate.simulate.honest_people import SEGMENTS
+from fairgate.simulate.honest.people import SEGMENTS
 from fairgate.simulate.opponents import archetypes
 from fairgate.simulate.simulation import KNOWN
 from fairgate.wiring import load_checked

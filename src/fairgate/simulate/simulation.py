@@ -9,7 +9,7 @@ import msgspec
 
 from fairgate.domain.errors import NotPlayable
 from fairgate.domain.windows import DAY
-from fairgate.simulate.honest_people import SEGMENTS, births, people
+from fairgate.simulate.honest.people import SEGMENTS, births, people
 from fairgate.simulate.market import Market
 from fairgate.simulate.models import MODELS
 from fairgate.simulate.operator import Entry, Operator, Scene

@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 
 from fairgate.domain.windows import HOUR
-from fairgate.simulate.honest_life import Customer, notices
+from fairgate.simulate.honest.life import Customer, notices
 from fairgate.simulate.play import Stage
 from fairgate.simulate.world_file import Range
 

@@ -10,7 +10,7 @@ import pytest
 
 from fairgate.domain.action import Action
 from fairgate.domain.windows import DAY
-from fairgate.simulate.honest_people import births, people
+from fairgate.simulate.honest.people import births, people
 from fairgate.simulate.market import Market
 from fairgate.simulate.operator import Entry, Operator, Scene
 from fairgate.simulate.opponents import archetypes

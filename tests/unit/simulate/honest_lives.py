@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 
 from fairgate.domain.windows import DAY
-from fairgate.simulate.honest_people import SEGMENTS, births, people
+from fairgate.simulate.honest.people import SEGMENTS, births, people
 from fairgate.simulate.play import Stage
 from fairgate.simulate.service import ALLOWED, Done, Reviewed, Service, Verdict
 from fairgate.simulate.world_file import Loaded, Range, Segment

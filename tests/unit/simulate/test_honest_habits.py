@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from fairgate.domain.windows import DAY
-from fairgate.simulate.honest_people import people
+from fairgate.simulate.honest.people import people
 from fairgate.simulate.service import Done
 from fairgate.simulate.world_file import Habits, Loaded, Release
 from tests.unit.simulate.honest_lives import DAYS, everybody, lived

@@ -12,7 +12,7 @@ from fairgate.domain.event import Event
 from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND
 from fairgate.ingest.decode import Decoder
 from fairgate.simulate.acts import Act, Seen
-from fairgate.simulate.honest_people import SEGMENTS
+from fairgate.simulate.honest.people import SEGMENTS
 from fairgate.simulate.service import ALLOWED, COMPANY, Done, Verdict
 from fairgate.simulate.world_file import Loaded, Range
 from fairgate.wiring import load_checked

@@ -223,6 +223,19 @@ def test_who_is_thrown_out_gets_another_account_at_most_twice(world: Loaded) -> 
     assert len(owners) >= len(found.ways) - 1
 
 
+def test_where_some_are_thrown_out_and_most_are_not_it_goes_on(world: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, NAIVE)
+
+    def decides(event: dict[str, object], _time: int) -> Action:
+        unlucky = str(said(event)["account"])[-1] in "0123"
+        return Action.BAN if event["type"] == "account.signup" and unlucky else Action.ALLOW
+
+    for seed in (1, 2, 3):
+        found = shared(world, decides, days=150, seed=seed)
+        assert found.left is None
+        assert found.profit > 0
+
+
 def test_a_month_brings_about_what_it_is_hoped_to(world: Loaded) -> None:
     for decides in (nobody_minds, banned(5, devices, 30 * DAY)):
         found = shared(world, decides, days=150)

@@ -6,7 +6,7 @@ from random import Random
 import msgspec
 import pytest
 
-from fairgate.simulate.honest_people import SEGMENTS, people
+from fairgate.simulate.honest.people import SEGMENTS, people
 from fairgate.simulate.opponents import archetypes
 from fairgate.simulate.simulation import sampled
 from fairgate.simulate.world_file import Figure, Loaded

@@ -15,7 +15,7 @@ from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND
 from fairgate.simulate.acts import Doing, Life
 from fairgate.simulate.deeds import Sitting, Use
 from fairgate.simulate.draws import CONVERSATION
-from fairgate.simulate.honest_life import Customer
+from fairgate.simulate.honest.life import Customer
 from fairgate.simulate.identities import name_of
 from fairgate.simulate.models import FRONTIER, MODELS, Model
 from fairgate.simulate.operator import Archetype, Business, Operator, business

@@ -9,7 +9,7 @@ from typing import Final
 
 from fairgate.domain.windows import DAY
 from fairgate.simulate.draws import chance
-from fairgate.simulate.honest_life import Customer
+from fairgate.simulate.honest.life import Customer
 from fairgate.simulate.world_file import Habits
 
 #: Those who sit at a laptop of their own, and those who pay for themselves.

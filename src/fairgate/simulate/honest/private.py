@@ -7,8 +7,8 @@ from random import Random
 from fairgate.domain.windows import DAY, HOUR, MINUTE
 from fairgate.simulate.deeds import Card, Sitting, Use
 from fairgate.simulate.draws import CHAT, CODE
-from fairgate.simulate.honest_crowd import TOOLS, Crowd, by_tool, tier_of
-from fairgate.simulate.honest_life import Customer
+from fairgate.simulate.honest.crowd import TOOLS, Crowd, by_tool, tier_of
+from fairgate.simulate.honest.life import Customer
 from fairgate.simulate.identities import name_of
 from fairgate.simulate.models import BASE, LARGE
 from fairgate.simulate.places import COUNTRIES, HOSTING, Country, Seat, household, server, server_address, telephone

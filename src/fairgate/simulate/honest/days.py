@@ -12,8 +12,8 @@ from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND
 from fairgate.simulate.acts import Doing, Life, Seen
 from fairgate.simulate.deeds import Asking, Sitting, grant
 from fairgate.simulate.draws import chance, gap
-from fairgate.simulate.honest_life import Customer, Hours, buy, log_in, part_with_device, run_office, seconds
-from fairgate.simulate.interest import Interest, moved
+from fairgate.simulate.honest.interest import Interest, moved
+from fairgate.simulate.honest.life import Customer, Hours, buy, log_in, part_with_device, run_office, seconds
 from fairgate.simulate.places import waking
 from fairgate.simulate.world_file import Habits, Range
 

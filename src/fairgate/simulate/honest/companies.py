@@ -5,8 +5,8 @@ from typing import Final
 
 from fairgate.simulate.deeds import Sitting
 from fairgate.simulate.draws import CODE
-from fairgate.simulate.honest_crowd import Crowd, product_of
-from fairgate.simulate.honest_life import Customer, Hours
+from fairgate.simulate.honest.crowd import Crowd, product_of
+from fairgate.simulate.honest.life import Customer, Hours
 from fairgate.simulate.identities import name_of
 from fairgate.simulate.places import COUNTRIES, HOSTING, household, server, server_address
 

@@ -8,7 +8,7 @@ from typing import Final
 from fairgate.simulate.acts import Account, Actor
 from fairgate.simulate.deeds import Card, Sitting, Use
 from fairgate.simulate.draws import BURSTS, CHAT, CODE, CONVERSATION, busier, chance
-from fairgate.simulate.honest_life import Customer
+from fairgate.simulate.honest.life import Customer
 from fairgate.simulate.identities import MAIL, mailbox, name_of, telephone_number
 from fairgate.simulate.models import BASE, FRONTIER, LARGE, TINY
 from fairgate.simulate.places import COUNTRIES, HOSTING, Country, Seat, server, server_address

@@ -11,11 +11,12 @@ from typing import Final
 
 from fairgate.domain.windows import DAY
 from fairgate.simulate.draws import chance
-from fairgate.simulate.honest_companies import agencies, agents, enterprises, start_ups
-from fairgate.simulate.honest_crowd import Crowd, Draw
-from fairgate.simulate.honest_days import Around, going_on, joining
-from fairgate.simulate.honest_life import Customer
-from fairgate.simulate.honest_private import (
+from fairgate.simulate.honest.companies import agencies, agents, enterprises, start_ups
+from fairgate.simulate.honest.crowd import Crowd, Draw
+from fairgate.simulate.honest.days import Around, going_on, joining
+from fairgate.simulate.honest.interest import Interest
+from fairgate.simulate.honest.life import Customer
+from fairgate.simulate.honest.private import (
     families,
     hackathons,
     hobbyists,
@@ -25,8 +26,7 @@ from fairgate.simulate.honest_private import (
     travellers,
     vpn_users,
 )
-from fairgate.simulate.honest_ties import tie
-from fairgate.simulate.interest import Interest
+from fairgate.simulate.honest.ties import tie
 from fairgate.simulate.play import Birth
 from fairgate.simulate.world_file import Loaded
 
