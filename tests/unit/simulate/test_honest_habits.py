@@ -3,11 +3,15 @@
 import statistics
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from random import Random
 
 import msgspec
 import pytest
 
-from fairgate.domain.windows import DAY
+from fairgate.domain.windows import DAY, HOUR
+from fairgate.simulate.acts import Act, Seen, Wait
+from fairgate.simulate.honest.life import notices
 from fairgate.simulate.honest.people import people
 from fairgate.simulate.service import Done
 from fairgate.simulate.world_file import Habits, Loaded, Release
@@ -133,3 +137,20 @@ def test_a_segment_may_grow_as_the_world_does_not(world: Loaded) -> None:
         each.account.owner.kind for each in people(Loaded(msgspec.structs.replace(spec, segment=segments), ""), DAYS, 1)
     )
     assert more - count == {"student": 10 * 4 - 10 * 0.6}
+
+
+def test_whoever_notices_an_intruder_between_two_things_is_not_thrown_back(world: Loaded) -> None:
+    who = next(each for each in people(world, DAYS, 1) if each.account.org is not None)
+    key, begins = who.uses[0].key, world.begins
+    who.until = begins + 6 * HOUR  # until then they are at something else, and the bank
+    life, seen = notices(who, Random(1), begins, {key}), list[Act | Wait]()
+    with suppress(StopIteration):
+        seen.append(next(life))
+        while True:
+            seen.append(life.send(Seen.SERVED))
+    assert [each.type for each in seen if isinstance(each, Act)] == [
+        "account.login", "password.reset", "password.reset", "key.created", "key.revoked",
+    ]  # fmt: skip
+    assert seen[0].time == begins
+    assert who.until == begins + 6 * HOUR
+    assert who.uses[0].key != key

@@ -159,7 +159,7 @@ def _sitting(who: Customer, rng: Random, habits: Habits, time: int, pace: _Pace)
         if who.uses is not mine:  # a key was replaced meanwhile
             mine, ways = who.uses, _askings(who, works, rng)
         act = (ways[0] if len(ways) == 1 else rng.choice(ways)).ask(time, rng)
-        who.until = act.time
+        who.until = max(who.until, act.time)
         seen = yield act
         slowed += seen == Seen.SLOWED
         refused += seen == Seen.REFUSED

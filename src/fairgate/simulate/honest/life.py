@@ -70,7 +70,7 @@ class Customer:
 
 def do(who: Customer, act: Act) -> Doing[Seen]:
     """Do something, and know until when one was busy."""
-    who.until = act.time
+    who.until = max(who.until, act.time)  # whoever notices an intruder does that between two other things
     return (yield act)
 
 
