@@ -53,9 +53,9 @@ def run() -> list[Row]:
         rate = throughput(folder, port)
         latency = at_rate(port, rate / 2)
         batches = in_batches(port)
-        synced = statistics.median(_synced(folder) for _ in range(200))
+        sync = statistics.median(synced(folder) for _ in range(200))
     return [
-        Row("one write of 500 bytes and fdatasync, p50", synced, "ms"),
+        Row("one write of 500 bytes and fdatasync, p50", sync, "ms"),
         Row("POST /v1/decide, 64 connections", rate, "requests/s", op=">=", target=6_000),
         Row(f"the same at {latency['rate']:,.0f}/s, p50", latency["p50"], "ms"),
         Row(f"the same at {latency['rate']:,.0f}/s, p99", latency["p99"], "ms", op="<=", target=20),
@@ -154,7 +154,7 @@ def _until_ready(process: subprocess.Popen[bytes], port: int, folder: Path) -> N
     raise RuntimeError((folder / "output").read_text())
 
 
-def _synced(folder: Path) -> float:
+def synced(folder: Path) -> float:
     """Milliseconds of one appended and synced write."""
     with (folder / "sync").open("ab", buffering=0) as file:
         start = time.perf_counter()
