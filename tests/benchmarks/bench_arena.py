@@ -16,7 +16,7 @@ from tests.benchmarks.bench_http import BUILD
 from tests.benchmarks.rows import Row
 
 _FAIRGATE = Path(sys.executable).parent / "fairgate"
-#: Neither was looked at while the pack was tuned.
+#: No rule was made or weighed for these while the pack was tuned.
 _LEFT_OUT = ("returner", "seat_share")
 _CITY = ("--world", "city", "--honest", "2000", "--days", "90")
 _PACKS = ("--pack", "ai_api", "--pack", "baseline")
