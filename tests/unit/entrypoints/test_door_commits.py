@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from fairgate.entrypoints.door import commits as door_commits
 from fairgate.entrypoints.door.commits import Commits, Wait
 from fairgate.pipeline.online import Pipeline
 
@@ -134,5 +135,36 @@ def test_who_has_given_up_holds_up_nobody() -> None:
         await commits.idle()
         commits.close()
         assert told.committed == [2]
+
+    run(test())
+
+
+def test_after_a_shared_commit_the_next_one_waits_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_commits, "_PACE", 0.3)
+
+    async def test() -> None:
+        told, behind = Told(), Committing()
+        commits = told.commits()
+        await asyncio.gather(*(commits.wait(behind.pipeline, 1, later()) for _ in range(2)))
+        soon = commits.wait(behind.pipeline, 1, later())
+        await asyncio.sleep(0.02)
+        sooner_or_later = commits.wait(behind.pipeline, 1, later())
+        assert await asyncio.gather(soon, sooner_or_later) == [Wait.DURABLE] * 2
+        assert (behind.count, told.committed) == (2, [2, 2])
+        commits.close()
+
+    run(test())
+
+
+def test_a_lone_caller_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_commits, "_PACE", 3_600)
+
+    async def test() -> None:
+        behind, commits = Committing(), Told().commits()
+        for _ in range(3):
+            assert await commits.wait(behind.pipeline, 1, later()) == Wait.DURABLE
+        await commits.idle()
+        commits.close()
+        assert behind.count == 3
 
     run(test())

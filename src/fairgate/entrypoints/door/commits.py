@@ -1,4 +1,7 @@
-"""Group commit: all that is appended while the disk works waits for one commit, each no longer than it wants to."""
+"""Group commit: all that is appended while the disk works waits for one commit, each no longer than it wants to.
+
+A lone caller's commit begins at once.
+"""
 
 import asyncio
 import math
@@ -12,6 +15,9 @@ from fairgate.pipeline.online import Pipeline
 
 #: Seconds between two looks at the deadlines while many pass: an answer by policy comes so much late at most.
 _TICK = 0.005
+#: Seconds between two beginnings of a commit where several callers share one: it costs threads, the file system and the
+#: disk the same for one event as for ten, and half of a core where each begins as soon as the last has ended.
+_PACE = 0.002
 
 
 class Wait(Enum):
@@ -88,8 +94,12 @@ class Commits:
                 began = time.monotonic()
                 await loop.run_in_executor(self._disk, pipeline.commit)
                 self.events -= self._now.events
+                shared = len(self._now.waiting) > 1
                 self._now.end(Wait.DURABLE)
-                self._committed(self._now.events, time.monotonic() - began)
+                took = time.monotonic() - began
+                self._committed(self._now.events, took)
+                if shared and took < _PACE:
+                    await asyncio.sleep(_PACE - took)
         except BaseException as error:
             for group in (self._now, self._next):  # nobody who waits may be told that it is durable
                 group.end(Wait.BROKEN)
