@@ -1,0 +1,233 @@
+"""The share: who may use compute now, who waits, and who has had how much."""
+
+import math
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from fairgate.share.answers import Answer, Denied, Grant, Queued, Reason
+from fairgate.share.pool import Pool
+from fairgate.share.standing import NOBODY, Cluster, Standing
+from fairgate.share.stock import Stock
+from fairgate.share.told import Explanation, State, explained, state_of
+from fairgate.share.tree import AccountNode
+from fairgate.share.usage import MOST_CAPACITY, Usage, amount, tokens
+
+#: Seconds after which it is worth asking again at the least, and at most; and how far the answer is off either way.
+_SOONEST, _LATEST, _JITTER = 0.5, 60.0, 0.25
+#: The longest that anybody may wait, in seconds.
+_LONGEST: Final = 3_600.0
+_LONGEST_NAME: Final = 256
+
+
+class Share:
+    """Divides pools of capacity between people: classes, their clusters, the clusters' accounts.
+
+    One thread uses it, and nothing in it waits: `advance` says what has come of those who do. `clock` gives seconds and
+    goes forward; a step back counts as no time. Of accounts that nothing is known of, the `remembers` that asked last
+    are remembered.
+    """
+
+    def __init__(
+        self,
+        pools: Sequence[Pool],
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+        *,
+        remembers: int = 200_000,
+    ) -> None:
+        names = [pool.name for pool in pools]
+        if not pools or len(set(names)) < len(names):
+            raise ValueError("there must be a pool, and no two of one name")
+        self._clock = clock
+        self._rng = rng or random.Random()
+        self.stocks = {pool.name: Stock(pool, self, clock()) for pool in pools}
+        self.standings: dict[str, Standing] = {}
+        self.clusters: dict[str, Cluster] = {}
+        self._versions: dict[str, int] = {}
+        self._of: dict[str, Cluster] = {}
+        self._passing: OrderedDict[str, None] = OrderedDict()
+        self._remembers = remembers
+        self._stock_of: dict[str, Stock] = {}
+        self._by_id: dict[str, Stock] = {}
+        self._prefix = f"{self._rng.getrandbits(48):012x}"
+        self._count = 0
+        self._outcomes: list[Grant | Denied] = []
+
+    def acquire(self, account: str, model: str, input_tokens: int, max_output: int, deadline: float) -> Answer:
+        """Ask for compute for an account, which waits `deadline` seconds at most; at 0 it is now or never.
+
+        `account` is who the gateway knows that the caller is, never what the caller says. Raises ValueError for what
+        can't be.
+        """
+        _name(account)
+        read, most = tokens("input_tokens", input_tokens), tokens("max_output", max_output)
+        patience = min(amount("deadline", deadline), _LONGEST)
+        self._count += 1
+        key = f"{self._prefix}{self._count:x}"
+        stock = self._stock(model)
+        if stock is None:
+            return Denied(key, Reason.NO_SUCH_MODEL, math.inf)
+        self._advance(stock)
+        node = self._node(stock, account)
+        asked = stock.asked(node, read, most)
+        if asked[2] > stock.pool.largest:
+            return Denied(key, Reason.TOO_LARGE, math.inf)
+        if stock.passes(node):
+            self._by_id[key] = stock
+            return stock.grant(key, node, asked)
+        if not patience:
+            return Denied(key, Reason.LATE, self._retry_after(stock))
+        if not stock.may_wait(node):
+            return Denied(key, Reason.BUSY, self._retry_after(stock))
+        queued = Queued(self, key, node, asked, (stock.since, stock.since + patience))
+        self._by_id[key] = stock
+        stock.enqueue(queued, node)
+        return queued
+
+    def advance(self) -> list[Grant | Denied]:
+        """What has come of those who wait since this was asked last, in the order in which it came."""
+        for stock in self.stocks.values():
+            self._advance(stock)
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def next_at(self) -> float | None:
+        """When `advance` may have something to tell, if nothing else happens before; None for never."""
+        if self._outcomes:
+            return self._clock()
+        due = [at for stock in self.stocks.values() if (at := stock.next_at()) is not None]
+        return min(due, default=None)
+
+    def open(self, key: str) -> Grant | Queued | None:
+        """The grant or the place in the queue of an id; None where it has ended, or there never was one."""
+        stock = self._by_id.get(key)
+        return None if stock is None else stock.grants.get(key) or stock.queued.get(key)
+
+    def set_principal(self, account: str, standing: Standing, version: int) -> bool:
+        """Say what is known of an account; False where something newer is in place, which stays."""
+        _name(account)
+        if version <= self._versions.get(account, -1):
+            return False
+        self._versions[account] = version
+        self._passing.pop(account, None)
+        left = self._of.get(account)
+        cluster = self._cluster(account, standing)
+        if left is not None and left is not cluster:
+            left.drop(account)
+        cluster.put(account, standing)
+        self.standings[account] = standing
+        self._of[account] = cluster
+        for stock in self.stocks.values():
+            self._advance(stock)
+            stock.tree.place(account, standing, left or cluster, cluster, stock.since)
+            self._advance(stock)
+        if left is not None and not left.members:
+            self.clusters.pop(left.name, None)
+        return True
+
+    def set_capacity(self, pool: str, capacity: float) -> None:
+        """Give a pool another capacity from now on. Raises KeyError for a pool that there is none of, or ValueError."""
+        stock = self.stocks[pool]
+        self._advance(stock)
+        stock.change(amount("capacity", capacity, MOST_CAPACITY))
+        self._advance(stock)
+
+    def explain(self, account: str) -> Explanation:
+        """Why an account gets what it gets, in words: for operators alone."""
+        return explained(account, self.standings.get(account), self._of.get(account), self.stocks.values())
+
+    def state(self) -> State:
+        """Who gets what now, and who waits; it goes through all accounts, so ask seldom."""
+        for stock in self.stocks.values():
+            self._advance(stock)
+        return state_of(self.stocks.values(), self.standings)
+
+    def charge_of(self, grant: Grant, output: int) -> bool:
+        """See `Grant.charge`."""
+        stock = self._by_id.get(grant.id)
+        if stock is None:
+            return False
+        stock.refill(self._clock())
+        return stock.charge(grant, output)
+
+    def settle_of(self, grant: Grant, usage: Usage | None) -> bool:
+        """See `Grant.settle`."""
+        stock = self._by_id.get(grant.id)
+        if stock is None:
+            return False
+        stock.refill(self._clock())
+        settled = stock.settle(grant, usage)
+        del self._by_id[grant.id]
+        return settled
+
+    def leave(self, queued: Queued) -> bool:
+        """See `Queued.abort`."""
+        stock = self._by_id.get(queued.id)
+        if stock is None or not stock.leave(queued):
+            return False
+        del self._by_id[queued.id]
+        return True
+
+    def _advance(self, stock: Stock) -> None:
+        stock.refill(self._clock())
+        for key in stock.expire():
+            del self._by_id[key]
+        if stock.queued:
+            for queued in stock.late():
+                del self._by_id[queued.id]
+                self._outcomes.append(Denied(queued.id, Reason.LATE, self._retry_after(stock)))
+            self._outcomes.extend(stock.serve())
+
+    def _stock(self, model: str) -> Stock | None:
+        stock = self._stock_of.get(model)
+        if stock is None:
+            stock = next((each for each in self.stocks.values() if each.pool.has(model)), None)
+            if stock is not None and len(self._stock_of) < _LONGEST_NAME:  # a model's name is the caller's
+                self._stock_of[model] = stock
+        return stock
+
+    def _node(self, stock: Stock, account: str) -> AccountNode:
+        standing = self.standings.get(account)
+        if standing is None:
+            if account in self._passing:
+                self._passing.move_to_end(account)
+            else:
+                self._passing[account] = None
+                self._of[account] = cluster = Cluster(account)
+                cluster.put(account, NOBODY)
+                if len(self._passing) > self._remembers:
+                    self._forget_one()
+            standing = NOBODY
+        return stock.node(account, standing, self._of[account])
+
+    def _forget_one(self) -> None:
+        """Forget the account that asked longest ago of those that nothing is known of, if nothing of it goes on."""
+        account, _ = self._passing.popitem(last=False)
+        nodes = [(stock, stock.tree.accounts.get(account)) for stock in self.stocks.values()]
+        if any(node is not None and (node.in_flight or node.waiting) for _, node in nodes):
+            self._passing[account] = None
+            return
+        cluster = self._of.pop(account)
+        for stock, node in nodes:
+            if node is not None:
+                stock.tree.forget(account, cluster)
+
+    def _cluster(self, account: str, standing: Standing) -> Cluster:
+        if standing.cluster is None or not standing.merged:
+            left = self._of.get(account)
+            alone = left is not None and left.name == account and self.clusters.get(account) is not left
+            return left if left is not None and alone else Cluster(account)
+        return self.clusters.setdefault(standing.cluster, Cluster(standing.cluster))
+
+    def _retry_after(self, stock: Stock) -> float:
+        """When to ask again: by what waits in the whole pool, the same for all, so that it gives nothing away."""
+        wait = stock.waiting_cost / stock.capacity if stock.capacity else _LATEST
+        return min(max(wait, _SOONEST), _LATEST) * self._rng.uniform(1 - _JITTER, 1 + _JITTER)
+
+
+def _name(account: str) -> None:
+    if not isinstance(account, str) or not 0 < len(account) <= _LONGEST_NAME:
+        raise ValueError(f"account: it must be a text of 1 to {_LONGEST_NAME} characters")

@@ -1,0 +1,171 @@
+"""Who uses a pool: classes, their clusters, the clusters' accounts, and who of them goes next."""
+
+from collections import deque
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+
+from fairgate.share.answers import Queued
+from fairgate.share.ceiling import Ceiling
+from fairgate.share.node import Node
+from fairgate.share.standing import Cluster, Standing
+
+#: What each class has of a pool where both want all of it.
+CLASSES: Final = {"trusted": 0.9, "probation": 0.1}
+_turns = count()
+
+
+class AccountNode(Node):
+    """An account: its requests that wait, its grants that have not ended, and its running mean of output tokens."""
+
+    __slots__ = ("in_flight", "mean_output", "queue")
+
+    def __init__(self, name: str, parent: Node, weight: float, mean_output: float) -> None:
+        super().__init__(name, parent, weight)
+        self.queue: deque[Queued] = deque()
+        self.mean_output = mean_output
+        self.in_flight = 0
+
+
+class Tree:
+    """Classes over clusters over accounts. `capacity` is the pool's, of which ceilings are parts."""
+
+    def __init__(self, capacity: float) -> None:
+        self.capacity = capacity
+        self.root = Node("", None, 1.0)
+        self.classes = {name: Node(name, self.root, weight) for name, weight in CLASSES.items()}
+        self.clusters: dict[Cluster, Node] = {}
+        self.accounts: dict[str, AccountNode] = {}
+        #: Those that a ceiling keeps from the line, by when it lets them go.
+        self._kept: list[tuple[float, int, Node]] = []
+
+    def add(self, account: str, standing: Standing, cluster: Cluster, fee: float, now: float) -> AccountNode:
+        """A node for an account that has none, which owes an entry fee: with its cluster, if that is new as well."""
+        group = self.clusters.get(cluster)
+        if group is None:
+            owes = group = self._group(cluster, now)
+            node = AccountNode(account, group, standing.odds, 0.0)
+        else:
+            owes = node = AccountNode(account, group, standing.odds, 0.0)
+        node.ceiling = self._ceiling(standing.ceil, now)
+        owes.counter += fee / owes.weight
+        self.accounts[account] = node
+        return node
+
+    def place(self, account: str, standing: Standing, left: Cluster, cluster: Cluster, now: float) -> None:
+        """Put an account where it belongs by now, and weigh it and the clusters concerned anew.
+
+        Its debts go with it, and so does what the cluster owes that it leaves: unlinking is no amnesty.
+        """
+        node = self.accounts.get(account)
+        if node is not None:
+            node.reweigh(standing.odds)
+            _limit(node, self._ceiling(standing.ceil, now))
+            if left is not cluster:
+                self._move(node, left, cluster, now)
+        for each in (left, cluster):
+            self._weigh(each, now)
+        if node is not None and node.waiting:
+            node.wake()
+
+    def forget(self, account: str, cluster: Cluster) -> None:
+        """Forget an account in whom nothing waits and of whom nothing is in flight, and its cluster if it was alone."""
+        self.accounts.pop(account).step_out()
+        if len(cluster.members) <= 1:
+            self.clusters.pop(cluster).step_out()
+
+    def first(self, now: float) -> AccountNode | None:
+        """The account that goes next: in which somebody waits, whom no ceiling keeps. None where there is none."""
+        node = self.root
+        while True:
+            child = node.first()
+            if child is None:
+                if node is self.root:
+                    return None
+                node.step_out()  # all that wait in it are kept by ceilings
+                node = self.root
+            elif child.ceiling is not None and not child.ceiling.refill(now, self.capacity):
+                child.step_out()
+                heappush(self._kept, (child.ceiling.free_at, next(_turns), child))
+                node = self.root
+            elif isinstance(child, AccountNode):
+                return child
+            else:
+                node = child
+
+    def kept_by_ceiling(self, node: Node, now: float) -> bool:
+        """Whether a ceiling keeps a node, or one above it, from being served now."""
+        each: Node | None = node
+        while each is not None:
+            if each.ceiling is not None and not each.ceiling.refill(now, self.capacity):
+                return True
+            each = each.parent
+        return False
+
+    @property
+    def frees_at(self) -> float | None:
+        """When the next ceiling lets somebody go."""
+        return self._kept[0][0] if self._kept else None
+
+    def free(self, now: float) -> None:
+        """Let those stand in line again whose ceiling lets them go by now."""
+        while self._kept and self._kept[0][0] <= now:
+            node = heappop(self._kept)[2]
+            if node.waiting:
+                node.wake()
+
+    def change(self, capacity: float, now: float) -> None:
+        """Have another capacity, and the ceilings parts of it."""
+        for node in (*self.clusters.values(), *self.accounts.values()):
+            if node.ceiling is not None:
+                node.ceiling.refill(now, capacity)
+        self.capacity = capacity
+        kept, self._kept = self._kept, []
+        for _, _, node in kept:  # those that are still kept are found to be when it is their turn
+            if node.waiting:
+                node.wake()
+
+    def _group(self, cluster: Cluster, now: float) -> Node:
+        group = Node(cluster.name, self._class_of(cluster), cluster.weight)
+        group.ceiling = self._ceiling(cluster.ceil, now)
+        self.clusters[cluster] = group
+        return group
+
+    def _move(self, node: AccountNode, left: Cluster, cluster: Cluster, now: float) -> None:
+        old = self.clusters[left]
+        debt = old.debt + (node.debt if left.members else 0.0)  # alone, it owes what the cluster does, and only once
+        group = self.clusters.get(cluster)
+        if group is None:
+            group = self._group(cluster, now)
+            group.counter += debt / group.weight
+            node.move(group, 0.0)
+        else:
+            node.move(group, debt)
+        if not left.members:
+            old.step_out()
+            del self.clusters[left]
+
+    def _weigh(self, cluster: Cluster, now: float) -> None:
+        group = self.clusters.get(cluster)
+        if group is None:
+            return
+        _limit(group, self._ceiling(cluster.ceil, now))
+        parent = self._class_of(cluster)
+        debt = group.debt
+        group.reweigh(cluster.weight)
+        if parent is not group.parent:
+            group.move(parent, debt)
+        if group.waiting:
+            group.wake()
+
+    def _class_of(self, cluster: Cluster) -> Node:
+        return self.classes["trusted" if cluster.trusted else "probation"]
+
+    def _ceiling(self, part: float | None, now: float) -> Ceiling | None:
+        return None if part is None else Ceiling(part, self.capacity, now)
+
+
+def _limit(node: Node, ceiling: Ceiling | None) -> None:
+    """Set a node's ceiling; one that is as it was keeps its level."""
+    if node.ceiling is None or ceiling is None or node.ceiling.part != ceiling.part:
+        node.ceiling = ceiling

@@ -1,0 +1,187 @@
+"""Faults planted in the share, each of which the random runs must find."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pytest
+
+from fairgate.share.answers import Grant
+from fairgate.share.ceiling import Ceiling
+from fairgate.share.node import Node
+from fairgate.share.share import Share
+from fairgate.share.standing import Cluster, Standing
+from fairgate.share.stock import Stock
+from fairgate.share.tree import AccountNode, Tree
+from fairgate.share.usage import Usage
+from tests.properties.share_cases import Run
+
+Real: TypeAlias = Callable[..., Any]
+
+_RUNS = 60
+_MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {}
+
+
+def mutant(plant: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
+    _MUTANTS[plant.__name__] = plant
+    return plant
+
+
+def instead(patch: pytest.MonkeyPatch, owner: type, name: str, of: Callable[[Real], Real]) -> None:
+    """Replace a method by what is made of it."""
+    patch.setattr(owner, name, of(getattr(owner, name)))
+
+
+@mutant
+def an_abort_costs_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Grant, "abort", lambda self: self._keeper.settle_of(self, Usage()))
+
+
+@mutant
+def unlinking_is_an_amnesty(patch: pytest.MonkeyPatch) -> None:
+    def move(real: Real) -> Real:
+        def unlink(self: Tree, node: AccountNode, left: Cluster, cluster: Cluster, now: float) -> None:
+            real(self, node, left, cluster, now)
+            group = node.parent
+            if group is not None and group.parent is not None and len(cluster.members) == 1:
+                group.counter = group.parent.time
+
+        return unlink
+
+    instead(patch, Tree, "_move", move)
+
+
+@mutant
+def who_wakes_up_is_not_lifted(patch: pytest.MonkeyPatch) -> None:
+    def wake(self: Node) -> None:
+        node = self
+        while (parent := node.parent) is not None:
+            if not node.active:
+                node.active = True
+                node.stand_in_line()
+            node = parent
+
+    patch.setattr(Node, "wake", wake)
+
+
+@mutant
+def a_cluster_weighs_as_much_as_all_its_members(patch: pytest.MonkeyPatch) -> None:
+    weight = vars(Cluster)["weight"].fget
+    patch.setattr(Cluster, "weight", property(lambda self: weight(self) * max(1, len(self.members))))
+
+
+@mutant
+def a_cluster_weighs_as_little_as_its_least_member(patch: pytest.MonkeyPatch) -> None:
+    least = property(lambda self: min(each.trust * each.own for each in self.members.values()) if self.members else 0.5)
+    patch.setattr(Cluster, "weight", least)
+
+
+@mutant
+def a_ceiling_holds_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Tree, "kept_by_ceiling", lambda *_: False)
+    instead(patch, Ceiling, "refill", lambda real: lambda self, now, capacity: real(self, now, capacity) or True)
+    instead(patch, Run, "eligible", lambda real: lambda self: real(self) | _kept_and_served(self))
+
+
+def _kept_and_served(run: Run) -> set[str]:
+    for node in (*run.stock.tree.accounts.values(), *run.stock.tree.clusters.values()):
+        if node.ceiling is not None:
+            assert node.ceiling.level > -5_000.0, "it was served far beyond its ceiling"
+    return set()
+
+
+@mutant
+def a_ceiling_holds_for_good(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Tree, "free", lambda *_: None)
+
+
+@mutant
+def a_correction_leaves_the_cluster_out(patch: pytest.MonkeyPatch) -> None:
+    def correct(real: Real) -> Real:
+        return lambda self, more: None if self.parent is not None and not self.parent.parent else real(self, more)
+
+    instead(patch, Node, "correct", correct)
+
+
+@mutant
+def what_comes_back_is_kept(patch: pytest.MonkeyPatch) -> None:
+    def correct(real: Real) -> Real:
+        return lambda self, grant, cost: real(self, grant, max(cost, grant.counted))
+
+    instead(patch, Stock, "correct", correct)
+
+
+@mutant
+def what_is_beyond_the_estimate_is_free(patch: pytest.MonkeyPatch) -> None:
+    def correct(real: Real) -> Real:
+        return lambda self, grant, cost: real(self, grant, min(cost, grant.estimate))
+
+    instead(patch, Stock, "correct", correct)
+
+
+@mutant
+def a_silent_client_keeps_its_grant(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Stock, "expire", lambda _: iter(()))
+
+
+@mutant
+def the_time_stands_still(patch: pytest.MonkeyPatch) -> None:
+    def serve(real: Real) -> Real:
+        def serve_without(self: Node, cost: float) -> None:
+            times = [(each.parent, each.parent.time) for each in self.path if each.parent is not None]
+            real(self, cost)
+            for parent, time in times:
+                parent.time = time
+
+        return serve_without
+
+    instead(patch, Node, "serve", serve)
+
+
+@mutant
+def a_weight_is_what_it_was_first(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Node, "reweigh", lambda *_: None)
+
+
+@mutant
+def an_older_version_wins(patch: pytest.MonkeyPatch) -> None:
+    def forgets(real: Real) -> Real:
+        def set_principal(self: Share, account: str, standing: Standing, version: int) -> bool:
+            self._versions.pop(account, None)
+            return bool(real(self, account, standing, version))
+
+        return set_principal
+
+    instead(patch, Share, "set_principal", forgets)
+
+
+@mutant
+def a_refund_gives_no_better_place(patch: pytest.MonkeyPatch) -> None:
+    def correct(self: Node, more: float) -> None:
+        if self.parent is not None:
+            self.counter += more / self.weight
+            self.used += more
+            if self.ceiling is not None:
+                self.ceiling.take(more)
+
+    patch.setattr(Node, "correct", correct)
+
+
+@mutant
+def one_class_is_charged_twice(patch: pytest.MonkeyPatch) -> None:
+    def serve(real: Real) -> Real:
+        def twice(self: Node, cost: float) -> None:
+            real(self, cost)
+            if self.path[-1].name == "trusted":
+                self.path[-1].counter += cost / self.path[-1].weight
+
+        return twice
+
+    instead(patch, Node, "serve", serve)
+
+
+@pytest.mark.parametrize("name", sorted(_MUTANTS))
+def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _MUTANTS[name](monkeypatch)
+    with pytest.raises((AssertionError, KeyError)):  # noqa: PT012 - whichever run finds it
+        for seed in range(_RUNS):
+            Run(seed).play()
