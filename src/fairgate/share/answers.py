@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from fairgate.share.node import Node
-from fairgate.share.usage import Usage, amount, tokens
+from fairgate.share.usage import MOST_CAPACITY, Usage, amount, tokens
 
 
 class Reason(StrEnum):
@@ -46,8 +46,8 @@ class Keeper(Protocol):
         """See `Grant.charge`."""
         ...
 
-    def settle_of(self, grant: "Grant", usage: Usage | None) -> bool:
-        """See `Grant.settle`; None where what was used is not known beyond what was charged."""
+    def settle_of(self, grant: "Grant", usage: Usage | float) -> bool:
+        """See `Grant.settle` and `Grant.settle_cost`."""
         ...
 
     def leave(self, queued: "Queued") -> bool:
@@ -98,6 +98,13 @@ class Grant(Request):
         Raises ValueError for what can't be, which ends nothing.
         """
         return self._keeper.settle_of(self, Usage(input, output, cached, amount("gpu_seconds", gpu_seconds)))
+
+    def settle_cost(self, cost: float) -> bool:
+        """Count a cost that is known by itself, and end the grant; False where it has ended before.
+
+        For grants that were reserved by their cost. Raises ValueError for what can't be.
+        """
+        return self._keeper.settle_of(self, amount("cost", cost, MOST_CAPACITY))
 
     def abort(self) -> bool:
         """End it with the input and what was charged of the output; False where it has ended before."""

@@ -62,30 +62,20 @@ class Share:
         `account` is who the gateway knows that the caller is, never what the caller says. Raises ValueError for what
         can't be.
         """
-        _name(account)
         read, most = tokens("input_tokens", input_tokens), tokens("max_output", max_output)
-        patience = min(amount("deadline", deadline), _LONGEST)
-        self._count += 1
-        key = f"{self._prefix}{self._count:x}"
         stock = self._stock(model)
         if stock is None:
-            return Denied(key, Reason.NO_SUCH_MODEL, math.inf)
-        self._advance(stock)
+            return Denied(self._new_key(), Reason.NO_SUCH_MODEL, math.inf)
         node = self._node(stock, account)
-        asked = stock.asked(node, read, most)
-        if asked[2] > stock.pool.largest:
-            return Denied(key, Reason.TOO_LARGE, math.inf)
-        if stock.passes(node):
-            self._by_id[key] = stock
-            return stock.grant(key, node, asked)
-        if not patience:
-            return Denied(key, Reason.LATE, self._retry_after(stock))
-        if not stock.may_wait(node):
-            return Denied(key, Reason.BUSY, self._retry_after(stock))
-        queued = Queued(self, key, node, asked, (stock.since, stock.since + patience))
-        self._by_id[key] = stock
-        stock.enqueue(queued, node)
-        return queued
+        return self._ask(stock, node, stock.asked(node, read, most), deadline)
+
+    def reserve(self, account: str, model: str, cost: float, deadline: float) -> Answer:
+        """Ask for as much as a cost, whatever it will be used for; as `acquire` otherwise."""
+        cost = amount("cost", cost, MOST_CAPACITY)
+        stock = self._stock(model)
+        if stock is None:
+            return Denied(self._new_key(), Reason.NO_SUCH_MODEL, math.inf)
+        return self._ask(stock, self._node(stock, account), (0, 0, cost), deadline)
 
     def advance(self) -> list[Grant | Denied]:
         """What has come of those who wait since this was asked last, in the order in which it came."""
@@ -153,13 +143,13 @@ class Share:
         stock.refill(self._clock())
         return stock.charge(grant, output)
 
-    def settle_of(self, grant: Grant, usage: Usage | None) -> bool:
-        """See `Grant.settle`."""
+    def settle_of(self, grant: Grant, used: Usage | float) -> bool:
+        """See `Grant.settle` and `Grant.settle_cost`."""
         stock = self._by_id.get(grant.id)
         if stock is None:
             return False
         stock.refill(self._clock())
-        settled = stock.settle(grant, usage)
+        settled = stock.settle(grant, used)
         del self._by_id[grant.id]
         return settled
 
@@ -170,6 +160,27 @@ class Share:
             return False
         del self._by_id[queued.id]
         return True
+
+    def _ask(self, stock: Stock, node: AccountNode, asked: tuple[int, int, float], deadline: float) -> Answer:
+        patience = min(amount("deadline", deadline), _LONGEST)
+        key = self._new_key()
+        if asked[2] > stock.pool.largest:
+            return Denied(key, Reason.TOO_LARGE, math.inf)
+        if stock.passes(node):
+            self._by_id[key] = stock
+            return stock.grant(key, node, asked)
+        if not patience:
+            return Denied(key, Reason.LATE, self._retry_after(stock))
+        if not stock.may_wait(node):
+            return Denied(key, Reason.BUSY, self._retry_after(stock))
+        queued = Queued(self, key, node, asked, (stock.since, stock.since + patience))
+        self._by_id[key] = stock
+        stock.enqueue(queued, node)
+        return queued
+
+    def _new_key(self) -> str:
+        self._count += 1
+        return f"{self._prefix}{self._count:x}"
 
     def _advance(self, stock: Stock) -> None:
         stock.refill(self._clock())
@@ -190,6 +201,9 @@ class Share:
         return stock
 
     def _node(self, stock: Stock, account: str) -> AccountNode:
+        """The account's node in a pool that is up to date."""
+        _name(account)
+        self._advance(stock)
         standing = self.standings.get(account)
         if standing is None:
             if account in self._passing:

@@ -125,18 +125,19 @@ class Stock:
             self.correct(grant, max(grant.counted, self.pool.cost(Usage(grant.input, output))))
         return True
 
-    def settle(self, grant: Grant, usage: Usage | None) -> bool:
-        """Count what was used and end a grant; without usage, what was counted stands."""
+    def settle(self, grant: Grant, used: Usage | float) -> bool:
+        """Count what was used, or what that cost, and end a grant; False where it has ended."""
         if self.grants.pop(grant.id, None) is None:
             return False
         node = grant.node
         if isinstance(node, AccountNode):
             node.in_flight -= 1
-            if usage is not None:
-                node.mean_output += (usage.output - node.mean_output) * _LEARNS
-        if usage is not None:
-            self._mean_output += (usage.output - self._mean_output) * _LEARNS
-            self.correct(grant, self.pool.cost(usage))
+        if isinstance(used, Usage):
+            self._mean_output += (used.output - self._mean_output) * _LEARNS
+            if isinstance(node, AccountNode):
+                node.mean_output += (used.output - node.mean_output) * _LEARNS
+            used = self.pool.cost(used)
+        self.correct(grant, used)
         return True
 
     def may_wait(self, node: AccountNode) -> bool:
@@ -192,7 +193,7 @@ class Stock:
             grant = next(iter(self.grants.values()))
             if grant.touched + self.pool.grant_seconds > self.since:
                 return
-            self.settle(grant, None)
+            self.settle(grant, grant.counted)
             yield grant.id
 
     def next_at(self) -> float | None:
