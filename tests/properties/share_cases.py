@@ -7,8 +7,8 @@ underestimate in flight and R the largest overestimate,
 
     |charge_i / w_i - charge_j / w_j| <= (L_i + E_i + R_i) / w_i + (L_j + E_j + R_j) / w_j.
 
-Who owes an entry fee, or brings a debt along, is not waiting in that sense until it has been served once; nor is one
-whom a ceiling keeps.
+Who owes an entry fee, brings a debt along, or has just come is not waiting in that sense until it has been served once;
+nor is one whom a ceiling keeps.
 """
 
 import random
@@ -85,7 +85,7 @@ class Run:
     """One run of a share, drawn from a seed."""
 
     seed: int
-    steps: int = 120
+    steps: int = 200
     pairs: int = 0
     now: float = 0.0
     ledgers: dict[str, Ledger] = field(default_factory=dict)
@@ -277,11 +277,12 @@ class Run:
         self.weights |= {account: each.odds for members in clusters.values() for account, each in members.items()}
 
     def debt(self, account: str) -> float:
-        """What an account owes in all: what its cluster does, and where it isn't alone what it does itself."""
+        """What an account owes: what its cluster does, or what it does itself, where that is more and it isn't alone."""
         node = self.stock.tree.accounts.get(account)
         if node is None or node.parent is None:
             return 0.0
-        return node.parent.debt + (node.debt if len(self.clusters[self.nodes[account][1]]) > 1 else 0.0)
+        alone = len(self.clusters[self.nodes[account][1]]) == 1
+        return node.parent.debt if alone else max(node.parent.debt, node.debt)
 
     def clean_at_birth(self, name: str, account: str) -> bool:
         standing = self.standing.get(account, Standing(newcomer=True))
@@ -306,11 +307,14 @@ class Run:
         if stock.level > 0:
             assert not eligible, "there is capacity, and somebody waits for it"
         self.in_flight()
-        groups = self.siblings(eligible)
+        groups = [*self.siblings(eligible)]
         alive = {pair for group in groups for pair in combinations(sorted(group), 2)}
         for pair in [*self.windows]:
             if pair not in alive:
                 self.close(pair)
+        waits = {name for group in groups for name in group}
+        for name, ledger in self.ledgers.items():
+            ledger.clean &= name in waits  # who comes back begins anew
         for pair in alive:
             self.follow(pair, (self.weights[pair[0]], self.weights[pair[1]]))
 

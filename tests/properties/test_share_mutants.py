@@ -11,13 +11,13 @@ from fairgate.share.node import Node
 from fairgate.share.share import Share
 from fairgate.share.standing import Cluster, Standing
 from fairgate.share.stock import Stock
-from fairgate.share.tree import AccountNode, Tree
+from fairgate.share.tree import Tree
 from fairgate.share.usage import Usage
 from tests.properties.share_cases import Run
 
 Real: TypeAlias = Callable[..., Any]
 
-_RUNS = 60
+_RUNS = 300
 _MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {}
 
 
@@ -39,20 +39,14 @@ def an_abort_costs_nothing(patch: pytest.MonkeyPatch) -> None:
 @mutant
 def unlinking_is_an_amnesty(patch: pytest.MonkeyPatch) -> None:
     def move(real: Real) -> Real:
-        def unlink(self: Tree, node: AccountNode, left: Cluster, cluster: Cluster, now: float) -> None:
-            real(self, node, left, cluster, now)
-            group = node.parent
-            if group is not None and group.parent is not None and len(cluster.members) == 1:
-                group.counter = group.parent.time
-
-        return unlink
+        return lambda self, node, cluster, _, now: real(self, node, cluster, 0.0, now)
 
     instead(patch, Tree, "_move", move)
 
 
 @mutant
 def who_wakes_up_is_not_lifted(patch: pytest.MonkeyPatch) -> None:
-    def wake(self: Node) -> None:
+    def wake(self: Node, _: float) -> None:
         node = self
         while (parent := node.parent) is not None:
             if not node.active:
@@ -152,18 +146,6 @@ def an_older_version_wins(patch: pytest.MonkeyPatch) -> None:
         return set_principal
 
     instead(patch, Share, "set_principal", forgets)
-
-
-@mutant
-def a_refund_gives_no_better_place(patch: pytest.MonkeyPatch) -> None:
-    def correct(self: Node, more: float) -> None:
-        if self.parent is not None:
-            self.counter += more / self.weight
-            self.used += more
-            if self.ceiling is not None:
-                self.ceiling.take(more)
-
-    patch.setattr(Node, "correct", correct)
 
 
 @mutant

@@ -56,12 +56,16 @@ class Node:
         """How far it is ahead of its siblings' time, in cost."""
         return 0.0 if self.parent is None else max(0.0, self.counter - self.parent.time) * self.weight
 
-    def wake(self) -> None:
-        """Stand in line, lifted to the siblings' time; so does each above."""
+    def wake(self, cost: float) -> None:
+        """Stand in line, lifted to the siblings' time; so does each above.
+
+        Who weighs less than 1 begins later: by what a request of this cost is to it beyond what it is to who weighs 1.
+        Else a thousand accounts that hardly weigh anything would have a request each before anybody had a second one.
+        """
         node = self
         while (parent := node.parent) is not None:
             if not node.active:
-                node.counter = max(node.counter, parent.time)
+                node.counter = max(node.counter, parent.time + cost * max(0.0, 1 / node.weight - 1))
                 node.active = True
                 node.stand_in_line()
             node = parent
@@ -119,8 +123,6 @@ class Node:
                 self.ceiling.take(more)
             if more < 0 and self.active:
                 self.stand_in_line()
-            elif more < 0 and self.waiting:  # a ceiling kept it, and may do so no more
-                self.wake()
 
     def reweigh(self, weight: float) -> None:
         """Weigh something else from now on; what was charged ahead stays charged."""

@@ -20,6 +20,8 @@ _SOONEST, _LATEST, _JITTER = 0.5, 60.0, 0.25
 #: The longest that anybody may wait, in seconds.
 _LONGEST: Final = 3_600.0
 _LONGEST_NAME: Final = 256
+#: Accounts that are looked at for one that may be forgotten.
+_LOOKS: Final = 8
 
 
 class Share:
@@ -218,16 +220,18 @@ class Share:
         return stock.node(account, standing, self._of[account])
 
     def _forget_one(self) -> None:
-        """Forget the account that asked longest ago of those that nothing is known of, if nothing of it goes on."""
-        account, _ = self._passing.popitem(last=False)
-        nodes = [(stock, stock.tree.accounts.get(account)) for stock in self.stocks.values()]
-        if any(node is not None and (node.in_flight or node.waiting) for _, node in nodes):
-            self._passing[account] = None
+        """Forget the account that asked longest ago of those that nothing is known of, and of which nothing goes on."""
+        for _ in range(min(len(self._passing), _LOOKS)):
+            account, _ = self._passing.popitem(last=False)
+            nodes = [(stock.tree, stock.tree.accounts.get(account)) for stock in self.stocks.values()]
+            if any(node is not None and (node.in_flight or node.waiting) for _, node in nodes):
+                self._passing[account] = None
+                continue
+            cluster = self._of.pop(account)
+            for tree, node in nodes:
+                if node is not None:
+                    tree.forget(account, cluster)
             return
-        cluster = self._of.pop(account)
-        for stock, node in nodes:
-            if node is not None:
-                stock.tree.forget(account, cluster)
 
     def _cluster(self, account: str, standing: Standing) -> Cluster:
         if standing.cluster is None or not standing.merged:

@@ -41,8 +41,6 @@ class Stock:
         self.waiting_cost = 0.0
         #: What was used, in all, as far as it is known.
         self.used = 0.0
-        #: What a request is expected to cost, of late.
-        self.mean_cost = 0.0
         self._keeper = keeper
         self._mean_output = _FIRST_OUTPUT
         self._deadlines: list[tuple[float, int, Queued]] = []
@@ -55,8 +53,7 @@ class Stock:
     def refill(self, now: float) -> None:
         """Let time pass; a step back is none."""
         if now > self.since:
-            if self.level < self.burst:
-                self.level = min(self.burst, self.level + self.capacity * (now - self.since))
+            self.level = min(self.burst, self.level + self.capacity * (now - self.since))
             self.since = now
             self.tree.free(now)
 
@@ -70,7 +67,7 @@ class Stock:
         """The account's node; one that was never seen owes an entry fee, unless it is established."""
         node = self.tree.accounts.get(account)
         if node is None:
-            fee = 0.0 if standing.established else _FEE * self.mean_cost
+            fee = 0.0 if standing.established else _FEE * self.tree.mean_cost
             node = self.tree.add(account, standing, cluster, fee, self.since)
             node.mean_output = self._mean_output
         return node
@@ -79,7 +76,8 @@ class Stock:
         """What a request is expected to need: its input, what it will write, and what that costs."""
         expected = min(most, round(node.mean_output))
         estimate = self.pool.cost(Usage(read, expected))
-        self.mean_cost += (estimate - self.mean_cost) * (_LEARNS if self.mean_cost else 1.0)
+        mean = self.tree.mean_cost
+        self.tree.mean_cost += (estimate - mean) * (_LEARNS if mean else 1.0)
         return read, expected, estimate
 
     def passes(self, node: AccountNode) -> bool:
@@ -108,6 +106,8 @@ class Stock:
         if more:
             for node in grant.path:
                 node.correct(more)
+                if more < 0 and not node.active:  # a ceiling may have kept it, and may do so no more
+                    self.tree.wake(node)
             self.level -= more
             self.used += more
             grant.counted = cost
@@ -159,7 +159,7 @@ class Stock:
             self._deadlines = [each for each in self._deadlines if not each[2].gone]
             heapify(self._deadlines)
         _count(node, 1)
-        node.wake()
+        self.tree.wake(node)
 
     def leave(self, queued: Queued) -> bool:
         """Let a request wait no more; False where it doesn't."""

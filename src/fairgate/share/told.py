@@ -145,9 +145,9 @@ def _in_pool(account: str, stock: Stock, *, shared: bool) -> Iterator[str]:
     if node is None or node.parent is None:
         yield f"{name}: it has asked for nothing."
         return
-    unit = stock.mean_cost or 1.0
+    unit = stock.tree.mean_cost or 1.0
     yield f"{name}: it has used {node.used / unit:,.1f} mean requests' worth, and {node.in_flight} are in flight."
-    debt = node.parent.debt + (node.debt if shared else 0.0)
+    debt = max(node.parent.debt, node.debt if shared else 0.0)
     if debt > _LITTLE * unit:
         yield f"{name}: others go first until they have had {debt / unit:,.1f} mean requests' worth for their weight."
     if node.waiting:

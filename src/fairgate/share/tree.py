@@ -32,6 +32,8 @@ class Tree:
 
     def __init__(self, capacity: float) -> None:
         self.capacity = capacity
+        #: What a request costs on the average.
+        self.mean_cost = 0.0
         self.root = Node("", None, 1.0)
         self.classes = {name: Node(name, self.root, weight) for name, weight in CLASSES.items()}
         self.clusters: dict[Cluster, Node] = {}
@@ -58,15 +60,26 @@ class Tree:
         Its debts go with it, and so does what the cluster owes that it leaves: unlinking is no amnesty.
         """
         node = self.accounts.get(account)
-        if node is not None:
+        if left is not cluster and left in self.clusters:
+            debt = self._leave(node, left)
+            if node is not None:
+                node.reweigh(standing.odds)
+                self._move(node, cluster, debt, now)
+            elif debt:  # it has used nothing, and leaves those who have
+                node = self.add(account, standing, cluster, debt, now)
+        elif node is not None:
             node.reweigh(standing.odds)
+        if node is not None:
             _limit(node, self._ceiling(standing.ceil, now))
-            if left is not cluster:
-                self._move(node, left, cluster, now)
         for each in (left, cluster):
             self._weigh(each, now)
-        if node is not None and node.waiting:
-            node.wake()
+        if node is not None:
+            self.wake(node)
+
+    def wake(self, node: Node) -> None:
+        """Let a node stand in line, if anybody waits in it."""
+        if node.waiting:
+            node.wake(self.mean_cost)
 
     def forget(self, account: str, cluster: Cluster) -> None:
         """Forget an account in whom nothing waits and of whom nothing is in flight, and its cluster if it was alone."""
@@ -110,9 +123,7 @@ class Tree:
     def free(self, now: float) -> None:
         """Let those stand in line again whose ceiling lets them go by now."""
         while self._kept and self._kept[0][0] <= now:
-            node = heappop(self._kept)[2]
-            if node.waiting:
-                node.wake()
+            self.wake(heappop(self._kept)[2])
 
     def change(self, capacity: float, now: float) -> None:
         """Have another capacity, and the ceilings parts of it."""
@@ -122,8 +133,7 @@ class Tree:
         self.capacity = capacity
         kept, self._kept = self._kept, []
         for _, _, node in kept:  # those that are still kept are found to be when it is their turn
-            if node.waiting:
-                node.wake()
+            self.wake(node)
 
     def _group(self, cluster: Cluster, now: float) -> Node:
         group = Node(cluster.name, self._class_of(cluster), cluster.weight)
@@ -131,19 +141,23 @@ class Tree:
         self.clusters[cluster] = group
         return group
 
-    def _move(self, node: AccountNode, left: Cluster, cluster: Cluster, now: float) -> None:
+    def _leave(self, node: AccountNode | None, left: Cluster) -> float:
+        """What an account owes that leaves a cluster: what either owes, but nothing twice. The last one ends it."""
         old = self.clusters[left]
-        debt = old.debt + (node.debt if left.members else 0.0)  # alone, it owes what the cluster does, and only once
+        debt = old.debt
+        if left.members:
+            return debt if node is None else max(debt, node.debt)
+        old.step_out()
+        del self.clusters[left]
+        return debt
+
+    def _move(self, node: AccountNode, cluster: Cluster, debt: float, now: float) -> None:
         group = self.clusters.get(cluster)
         if group is None:
             group = self._group(cluster, now)
             group.counter += debt / group.weight
-            node.move(group, 0.0)
-        else:
-            node.move(group, debt)
-        if not left.members:
-            old.step_out()
-            del self.clusters[left]
+            debt = 0.0
+        node.move(group, debt)
 
     def _weigh(self, cluster: Cluster, now: float) -> None:
         group = self.clusters.get(cluster)
@@ -155,8 +169,7 @@ class Tree:
         group.reweigh(cluster.weight)
         if parent is not group.parent:
             group.move(parent, debt)
-        if group.waiting:
-            group.wake()
+        self.wake(group)
 
     def _class_of(self, cluster: Cluster) -> Node:
         return self.classes["trusted" if cluster.trusted else "probation"]

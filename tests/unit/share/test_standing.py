@@ -1,0 +1,239 @@
+"""Who shares a share, what it weighs, and what comes of a change: clusters, classes, fees, ceilings and debts."""
+
+import math
+
+import pytest
+
+from fairgate.share import Grant, Pool, Queued, Standing
+from tests.unit.share.sharing import Sharing
+
+
+def served(here: Sharing, accounts: list[str], seconds: float = 60.0, cost: int = 50) -> dict[str, float]:
+    """What each gets while all of them want everything."""
+    here.empty()
+    got = dict.fromkeys(accounts, 0.0)
+    waits = dict.fromkeys(accounts, 0)
+    for _ in range(int(seconds * 10)):
+        for account in accounts:
+            while waits[account] < 4:
+                answer = here.ask(account, cost)
+                if isinstance(answer, Grant):
+                    got[account] += cost
+                    answer.settle(cost, 0)
+                elif isinstance(answer, Queued):
+                    waits[account] += 1
+        here.now += 0.1
+        for grant in here.share.advance():
+            assert isinstance(grant, Grant)
+            grant.settle(cost, 0)
+            if grant.account in got:  # else it has waited since before
+                waits[grant.account] -= 1
+                got[grant.account] += cost
+    return got
+
+
+def test_a_thousand_linked_accounts_get_one_persons_share() -> None:
+    here = Sharing()
+    farm = [f"farm{number}" for number in range(1_000)]
+    for account in farm:
+        here.known(account, Standing("f", trust=0.9))
+    people = [f"p{number}" for number in range(9)]
+    for account in people:
+        here.known(account, Standing(trust=0.9))
+    got = served(here, [*farm, *people], seconds=30)
+    assert sum(got[each] for each in farm) == pytest.approx(sum(got.values()) / 10, rel=0.05)
+
+
+def test_linking_more_accounts_never_makes_more_of_it() -> None:
+    weights = []
+    for members in (1, 2, 50):
+        here = Sharing()
+        for number in range(members):
+            here.known(f"a{number}", Standing("c", trust=0.8))
+        weights.append(here.share.clusters["c"].weight)
+    assert weights == [0.8] * 3
+
+
+def test_a_newcomer_neither_lowers_nor_adds() -> None:
+    here = Sharing()
+    here.known("old", Standing("c", trust=0.9))
+    here.known("new", Standing("c", trust=1.0, newcomer=True, ceil=0.0))
+    cluster = here.share.clusters["c"]
+    assert (cluster.weight, cluster.ceil, cluster.trusted) == (0.9, None, True)
+    here.known("new", Standing("c", trust=1.0, newcomer=True, verified=True))
+    assert cluster.weight == 1.0
+
+
+def test_what_was_paid_adds_up_and_trust_does_not() -> None:
+    here = Sharing()
+    for number in range(3):
+        here.known(f"a{number}", Standing("c", trust=0.5, paid=4.0))
+    assert here.share.clusters["c"].weight == pytest.approx(0.5 + 3 * 2.0)
+
+
+def test_a_weak_link_takes_its_likelihood_off() -> None:
+    here = Sharing()
+    here.known("a", Standing("c", p_link=0.6, trust=1.0))
+    here.known("b", Standing("c", p_link=0.95, trust=1.0))
+    got = served(here, ["a", "b"])
+    assert got["a"] / got["b"] == pytest.approx(0.4, rel=0.05)
+
+
+def test_classes_have_nine_tenths_and_one_and_either_has_what_the_other_leaves() -> None:
+    here = Sharing()
+    here.known("good", Standing(trust=0.9))
+    here.known("bad", Standing(trust=0.3))
+    got = served(here, ["good", "bad"])
+    assert got["bad"] / sum(got.values()) == pytest.approx(0.1, abs=0.01)
+    assert served(here, ["bad"])["bad"] == pytest.approx(60_000, rel=0.02)
+
+
+def test_a_newcomer_pays_an_entry_fee_where_others_want_the_same() -> None:
+    here = Sharing()
+    here.known("before", Standing(trust=0.5, newcomer=True))
+    served(here, ["before"], seconds=5)
+    got = served(here, ["before", "never_seen"], seconds=1.6)
+    assert got["before"] - got["never_seen"] == pytest.approx(20 * 50, abs=150)
+    assert served(here, ["before", "never_seen"], seconds=20)["never_seen"] > 8_000
+
+
+def test_a_verified_payment_method_waives_the_fee() -> None:
+    here = Sharing()
+    here.known("before")
+    served(here, ["before"], seconds=5)
+    here.known("verified", Standing(trust=1.0, newcomer=True, verified=True))
+    got = served(here, ["before", "verified"], seconds=2)
+    assert got["before"] == pytest.approx(got["verified"], abs=150)
+
+
+def test_changing_identities_wins_no_more_than_probation_has() -> None:
+    here = Sharing()
+    here.known("stays")
+    served(here, ["stays"], seconds=5)
+    got = {"stays": 0, "churns": 0}
+    for number in range(600):
+        for account in ("stays", "stays", "stays", f"churn{number}", f"churn{number}b"):
+            here.ask(account, 50, deadline=1.0)
+        here.now += 0.1
+        for grant in here.share.advance():
+            if isinstance(grant, Grant):
+                got["stays" if grant.account == "stays" else "churns"] += 1
+                grant.settle(50, 0)
+    assert 0.05 < got["churns"] / sum(got.values()) < 0.11
+
+
+def test_a_ceiling_holds_also_when_capacity_is_idle() -> None:
+    here = Sharing()
+    for number in range(10):
+        here.known(f"farm{number}", Standing("f", trust=0.1, ceil=0.02))
+    got = served(here, [f"farm{number}" for number in range(10)], cost=5)
+    assert sum(got.values()) == pytest.approx(0.02 * 60_000, rel=0.05)
+    here.known("farm0", Standing("f", trust=0.1, ceil=0.0))
+    assert sum(served(here, [f"farm{number}" for number in range(10)], cost=5).values()) == 0
+    for number in range(10):
+        here.known(f"farm{number}", Standing("f", trust=0.1))
+    assert sum(served(here, [f"farm{number}" for number in range(10)]).values()) == pytest.approx(60_000, rel=0.02)
+
+
+def test_unlinking_is_no_amnesty() -> None:
+    here = Sharing()
+    for account in ("a", "b", "other"):
+        here.known(account, Standing("c" if account in "ab" else None, trust=1.0))
+    here.known("other")
+    here.empty()
+    grant = here.queued("a", 1)
+    here.pass_time(0.1)
+    here.share.open(grant.id).charge(2_000)  # type: ignore[union-attr]  # the cluster owes 4,000 now
+    for account in "ab":
+        here.known(account, Standing(trust=1.0))
+    got = served(here, ["a", "b", "other"], seconds=20)  # four of which repay it
+    assert got["other"] - got["a"] == pytest.approx(4_000, rel=0.05)
+    assert got["other"] - got["b"] == pytest.approx(4_000, rel=0.05)
+
+
+def test_who_is_wrongly_taken_for_one_of_a_farm_is_served_before_it() -> None:
+    here = Sharing()
+    farm = [f"farm{number}" for number in range(200)]
+    for account in farm:
+        here.known(account, Standing("f", trust=0.05))
+    here.known("wrongly", Standing("f", trust=0.97))
+    people = [f"p{number}" for number in range(4)]
+    for account in people:
+        here.known(account, Standing(trust=0.97))
+    got = served(here, [*farm, "wrongly", *people])
+    assert got["wrongly"] > 0.6 * got["p0"]
+    assert sum(got.values()) - sum(got[each] for each in people) == pytest.approx(sum(got.values()) / 5, rel=0.05)
+
+
+def test_an_older_version_changes_nothing() -> None:
+    here = Sharing()
+    assert here.share.set_principal("a", Standing(trust=0.2), 7)
+    assert not here.share.set_principal("a", Standing(trust=0.9), 7)
+    assert not here.share.set_principal("a", Standing(trust=0.9), 6)
+    assert here.share.standings["a"].trust == 0.2
+
+
+def test_who_weighs_nothing_is_served_when_nobody_else_wants_to_be() -> None:
+    here = Sharing()
+    here.known("nothing", Standing(trust=0.0))
+    here.known("little", Standing(trust=0.2))
+    assert served(here, ["nothing"])["nothing"] == pytest.approx(60_000, rel=0.02)
+    got = served(here, ["nothing", "little"])
+    assert got["nothing"] < 0.01 * got["little"]
+
+
+def test_a_cluster_of_a_hundred_thousand_takes_no_longer_for_one_change_than_a_small_one() -> None:
+    here = Sharing((Pool("p", 1e9),))
+    for number in range(100_000):
+        here.known(f"a{number}", Standing("c", trust=(number % 97 + 1) / 100, ceil=0.5 if number % 2 else None))
+    cluster = here.share.clusters["c"]
+    assert (len(cluster.members), cluster.weight, cluster.ceil) == (100_000, 0.97, 0.5)
+    for number in range(0, 100_000, 10):
+        here.known(f"a{number}")
+    assert len(cluster.members) == 90_000
+    assert here.granted("a11").settle(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("standing", "name"),
+    [
+        ({"trust": 1.1}, "trust"),
+        ({"trust": math.nan}, "trust"),
+        ({"p_link": -0.1}, "p_link"),
+        ({"paid": -1.0}, "paid"),
+        ({"paid": math.inf}, "paid"),
+        ({"ceil": 2.0}, "ceil"),
+        ({"ceil": True}, "ceil"),
+    ],
+)
+def test_absurd_standings_are_refused(standing: dict[str, float], name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Standing(**standing)  # type: ignore[arg-type]
+
+
+def test_an_account_named_like_a_cluster_is_not_taken_for_it() -> None:
+    here = Sharing()
+    here.known("c", Standing(trust=0.9))
+    here.known("member", Standing("c", trust=0.4))
+    assert here.share._of["c"] is not here.share._of["member"]
+    here.known("c", Standing(trust=0.8))
+    assert len(here.share.clusters["c"].members) == 1
+
+
+def test_what_comes_back_counts_at_once_for_who_goes_next() -> None:
+    here = Sharing()
+    for account in "ab":
+        here.known(account)
+    here.empty()
+    large = here.queued("b", 900)
+    here.queued("b", 10)
+    assert here.pass_time(0.001) == ["b"]
+    here.queued("a", 10)
+    assert here.pass_time(0.9) == ["a"]  # b is far ahead
+    for _ in range(4):
+        here.queued("a", 10)
+        here.queued("b", 10)
+    grant = here.share.open(large.id)
+    assert isinstance(grant, Grant)
+    assert grant.settle(0, 0)
+    assert here.pass_time(0.5)[:4] == ["b", "a", "b", "a"]
