@@ -277,7 +277,7 @@ class Run:
         self.weights |= {account: each.odds for members in clusters.values() for account, each in members.items()}
 
     def debt(self, account: str) -> float:
-        """What an account owes: what its cluster does, or what it does itself, where that is more and it isn't alone."""
+        """What an account owes: what its cluster does, or it itself, where that is more and it isn't alone."""
         node = self.stock.tree.accounts.get(account)
         if node is None or node.parent is None:
             return 0.0
