@@ -168,6 +168,7 @@ class Share:
         key = self._new_key()
         if asked[2] > stock.pool.largest:
             return Denied(key, Reason.TOO_LARGE, math.inf)
+        stock.learn(asked[2])
         if stock.passes(node):
             self._by_id[key] = stock
             return stock.grant(key, node, asked)

@@ -75,10 +75,12 @@ class Stock:
     def asked(self, node: AccountNode, read: int, most: int) -> tuple[int, int, float]:
         """What a request is expected to need: its input, what it will write, and what that costs."""
         expected = min(most, round(node.mean_output))
-        estimate = self.pool.cost(Usage(read, expected))
+        return read, expected, self.pool.cost(Usage(read, expected))
+
+    def learn(self, cost: float) -> None:
+        """Take in what somebody asks for, into what a request costs on the average."""
         mean = self.tree.mean_cost
-        self.tree.mean_cost += (estimate - mean) * (_LEARNS if mean else 1.0)
-        return read, expected, estimate
+        self.tree.mean_cost += (cost - mean) * (_LEARNS if mean else 1.0)
 
     def passes(self, node: AccountNode) -> bool:
         """Whether a request may be granted at once: there is capacity, and neither a queue for it nor a ceiling."""
