@@ -71,13 +71,17 @@ class Holding:
 def weight_of(members: list[Standing]) -> float:
     """A cluster's weight by the words of the spec: its largest established member's, and what all have paid."""
     known = [each for each in members if not each.newcomer or each.verified]
-    free = max(each.trust * each.own for each in known or members)
-    return max(free + sum(each.trust * each.paid * each.own for each in known), 1e-4)
+    return max(max(map(benefit, known or members)) + sum(benefit(each) * each.paid for each in known), 1e-4)
+
+
+def benefit(standing: Standing) -> float:
+    """What one account weighs: all from a trust of .95 on, below that by its odds, less what a weak link takes off."""
+    odds = 1_000.0 if standing.trust == 1 else max(1e-3, standing.trust / (1 - standing.trust))
+    return min(1.0, odds / 19) * (1.0 - standing.p_link if standing.cluster and standing.p_link < 0.9 else 1.0)
 
 
 def class_of(members: list[Standing]) -> str:
-    known = [each for each in members if not each.newcomer or each.verified]
-    return "trusted" if known and max(each.trust for each in known) >= 0.5 else "probation"
+    return "established" if any(not each.newcomer or each.verified for each in members) else "probation"
 
 
 @dataclass
@@ -272,9 +276,9 @@ class Run:
         self.nodes = {
             account: (account, name, self.classes[name]) for name, members in clusters.items() for account in members
         }
-        self.weights = {"trusted": 0.9, "probation": 0.1}
+        self.weights = {"established": 0.9, "probation": 0.1}
         self.weights |= {name: weight_of(list(members.values())) for name, members in clusters.items()}
-        self.weights |= {account: each.odds for members in clusters.values() for account, each in members.items()}
+        self.weights |= {account: each.within for members in clusters.values() for account, each in members.items()}
 
     def debt(self, account: str) -> float:
         """What an account owes: what its cluster does, or it itself, where that is more and it isn't alone."""
@@ -286,7 +290,7 @@ class Run:
 
     def clean_at_birth(self, name: str, account: str) -> bool:
         standing = self.standing.get(account, Standing(newcomer=True))
-        return name in ("trusted", "probation") or standing.established
+        return name in ("established", "probation") or standing.established
 
     def check_waiting(self) -> None:
         stock = self.stock

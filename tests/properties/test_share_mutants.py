@@ -65,7 +65,7 @@ def a_cluster_weighs_as_much_as_all_its_members(patch: pytest.MonkeyPatch) -> No
 
 @mutant
 def a_cluster_weighs_as_little_as_its_least_member(patch: pytest.MonkeyPatch) -> None:
-    least = property(lambda self: min(each.trust * each.own for each in self.members.values()) if self.members else 0.5)
+    least = property(lambda self: min(each.free for each in self.members.values()) if self.members else 0.5)
     patch.setattr(Cluster, "weight", least)
 
 
@@ -153,7 +153,7 @@ def one_class_is_charged_twice(patch: pytest.MonkeyPatch) -> None:
     def serve(real: Real) -> Real:
         def twice(self: Node, cost: float) -> None:
             real(self, cost)
-            if self.path[-1].name == "trusted":
+            if self.path[-1].name == "established":
                 self.path[-1].counter += cost / self.path[-1].weight
 
         return twice

@@ -8,12 +8,13 @@ from fairgate.share.usage import amount, part
 
 #: From this likelihood of a link on, an account has no share of its own.
 MERGES: Final = 0.9
-#: From this trust on, a cluster is of the class `trusted`.
-TRUSTED: Final = 0.5
+#: From this trust on, an account has its full weight.
+FULL_TRUST: Final = 0.95
 #: What is thought of an account that nothing is known of.
 UNKNOWN_TRUST: Final = 0.5
 #: The odds of being honest that count at most, and at least, among the accounts of one cluster.
 _MOST_ODDS: Final = 1_000.0
+_FULL_ODDS: Final = FULL_TRUST / (1 - FULL_TRUST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Standing:
 
     @property
     def established(self) -> bool:
-        """Whether it counts among those who are known."""
+        """Whether it counts among those who are known, not among newcomers in probation."""
         return not self.newcomer or self.verified
 
     @property
@@ -59,13 +60,27 @@ class Standing:
 
     @property
     def odds(self) -> float:
-        """What it weighs among the accounts of one cluster: its odds of being honest, and what it pays.
+        """The odds of being honest, within bounds."""
+        odds = self.trust / (1 - self.trust) if self.trust < 1 else _MOST_ODDS
+        return min(max(odds, 1 / _MOST_ODDS), _MOST_ODDS)
+
+    @property
+    def free(self) -> float:
+        """What it weighs among clusters, by itself and without what it pays: 1 with full trust, below that by its odds.
+
+        Of all ways to divide a part between honest people and others by what is believed of them, the one by the odds
+        leaves others least (Neyman and Pearson, 1933).
+        """
+        return min(1.0, self.odds / _FULL_ODDS) * self.own
+
+    @property
+    def within(self) -> float:
+        """What it weighs among the accounts of one cluster: its odds, and what it pays.
 
         Whoever is wrongly taken for one of a farm's accounts has better odds than a thousand of them; the cluster's
         share is none the larger for that.
         """
-        odds = self.trust / (1 - self.trust) if self.trust < 1 else _MOST_ODDS
-        return min(max(odds, 1 / _MOST_ODDS), _MOST_ODDS) * (1 + self.paid)
+        return self.odds * (1 + self.paid)
 
 
 #: Of whom nothing is known.
@@ -128,11 +143,11 @@ class Cluster:
         """Take an account in, or what is known of it anew."""
         self.drop(account)
         self.members[account] = standing
-        self._free[standing.established].put(account, standing.trust * standing.own)
+        self._free[standing.established].put(account, standing.free)
         if standing.ceil is not None:
             self._ceilings[standing.established].put(account, -standing.ceil)
         if standing.established:
-            self._paid += standing.trust * standing.paid * standing.own
+            self._paid += standing.free * standing.paid
 
     def drop(self, account: str) -> None:
         """Let an account go."""
@@ -141,7 +156,7 @@ class Cluster:
             self._free[old.established].drop(account)
             self._ceilings[old.established].drop(account)
             if old.established:
-                self._paid -= old.trust * old.paid * old.own
+                self._paid -= old.free * old.paid
 
     @property
     def established(self) -> bool:
@@ -152,15 +167,7 @@ class Cluster:
     def weight(self) -> float:
         """What it weighs among clusters."""
         free = self._free[self.established].top
-        return (UNKNOWN_TRUST if free is None else free) + (max(0.0, self._paid) if self.established else 0.0)
-
-    @property
-    def trusted(self) -> bool:
-        """Whether it is of the class `trusted`: somebody in it is established, and trusted."""
-        if len(self.members) == 1:
-            (only,) = self.members.values()
-            return only.established and only.trust >= TRUSTED
-        return self.established and (self._free[True].top or 0.0) >= TRUSTED
+        return (NOBODY.free if free is None else free) + (max(0.0, self._paid) if self.established else 0.0)
 
     @property
     def ceil(self) -> float | None:

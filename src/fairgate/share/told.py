@@ -132,7 +132,7 @@ def _who(standing: Standing, cluster: Cluster | None, *, known: bool) -> Iterato
             f"share: it keeps {standing.own:.0%} of its own."
         )
     if cluster is not None:
-        name = "trusted" if cluster.trusted else "probation"
+        name = "established" if cluster.established else "probation"
         yield f"Its class is {name}, which has {CLASSES[name]:.0%} of the capacity where both classes want all of it."
         yield f"It weighs {cluster.weight:.2f} there" + (", for what it has paid as well." if standing.paid else ".")
         if cluster.ceil is not None:

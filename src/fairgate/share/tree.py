@@ -11,7 +11,7 @@ from fairgate.share.node import Node
 from fairgate.share.standing import Cluster, Standing
 
 #: What each class has of a pool where both want all of it.
-CLASSES: Final = {"trusted": 0.9, "probation": 0.1}
+CLASSES: Final = {"established": 0.9, "probation": 0.1}
 _turns = count()
 
 
@@ -46,9 +46,9 @@ class Tree:
         group = self.clusters.get(cluster)
         if group is None:
             owes = group = self._group(cluster, now)
-            node = AccountNode(account, group, standing.odds, 0.0)
+            node = AccountNode(account, group, standing.within, 0.0)
         else:
-            owes = node = AccountNode(account, group, standing.odds, 0.0)
+            owes = node = AccountNode(account, group, standing.within, 0.0)
         node.ceiling = self._ceiling(standing.ceil, now)
         owes.counter += fee / owes.weight
         self.accounts[account] = node
@@ -63,12 +63,12 @@ class Tree:
         if left is not cluster and left in self.clusters:
             debt = self._leave(node, left)
             if node is not None:
-                node.reweigh(standing.odds)
+                node.reweigh(standing.within)
                 self._move(node, cluster, debt, now)
             elif debt:  # it has used nothing, and leaves those who have
                 node = self.add(account, standing, cluster, debt, now)
         elif node is not None:
-            node.reweigh(standing.odds)
+            node.reweigh(standing.within)
         if node is not None:
             _limit(node, self._ceiling(standing.ceil, now))
         for each in (left, cluster):
@@ -172,7 +172,7 @@ class Tree:
         self.wake(group)
 
     def _class_of(self, cluster: Cluster) -> Node:
-        return self.classes["trusted" if cluster.trusted else "probation"]
+        return self.classes["established" if cluster.established else "probation"]
 
     def _ceiling(self, part: float | None, now: float) -> Ceiling | None:
         return None if part is None else Ceiling(part, self.capacity, now)

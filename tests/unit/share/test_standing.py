@@ -49,17 +49,25 @@ def test_linking_more_accounts_never_makes_more_of_it() -> None:
     for members in (1, 2, 50):
         here = Sharing()
         for number in range(members):
-            here.known(f"a{number}", Standing("c", trust=0.8))
+            here.known(f"a{number}", Standing("c", trust=0.95))
         weights.append(here.share.clusters["c"].weight)
-    assert weights == [0.8] * 3
+    assert weights == pytest.approx([1.0] * 3)
+
+
+@pytest.mark.parametrize(("trust", "weight"), [(1.0, 1.0), (0.99, 1.0), (0.95, 1.0), (0.9, 9 / 19), (0.5, 1 / 19)])
+def test_full_trust_is_full_weight_and_less_is_worth_its_odds(trust: float, weight: float) -> None:
+    assert Standing(trust=trust).free == pytest.approx(weight)
+    assert Standing("c", p_link=0.4, trust=trust).free == pytest.approx(0.6 * weight)
+    assert Standing("c", p_link=0.9, trust=trust).free == pytest.approx(weight)
 
 
 def test_a_newcomer_neither_lowers_nor_adds() -> None:
     here = Sharing()
     here.known("old", Standing("c", trust=0.9))
+    old = here.share.clusters["c"].weight
     here.known("new", Standing("c", trust=1.0, newcomer=True, ceil=0.0))
     cluster = here.share.clusters["c"]
-    assert (cluster.weight, cluster.ceil, cluster.trusted) == (0.9, None, True)
+    assert (cluster.weight, cluster.ceil, cluster.established) == (old, None, True)
     here.known("new", Standing("c", trust=1.0, newcomer=True, verified=True))
     assert cluster.weight == 1.0
 
@@ -68,7 +76,7 @@ def test_what_was_paid_adds_up_and_trust_does_not() -> None:
     here = Sharing()
     for number in range(3):
         here.known(f"a{number}", Standing("c", trust=0.5, paid=4.0))
-    assert here.share.clusters["c"].weight == pytest.approx(0.5 + 3 * 2.0)
+    assert here.share.clusters["c"].weight == pytest.approx((1 + 3 * 4) / 19)
 
 
 def test_a_weak_link_takes_its_likelihood_off() -> None:
@@ -81,11 +89,11 @@ def test_a_weak_link_takes_its_likelihood_off() -> None:
 
 def test_classes_have_nine_tenths_and_one_and_either_has_what_the_other_leaves() -> None:
     here = Sharing()
-    here.known("good", Standing(trust=0.9))
-    here.known("bad", Standing(trust=0.3))
-    got = served(here, ["good", "bad"])
-    assert got["bad"] / sum(got.values()) == pytest.approx(0.1, abs=0.01)
-    assert served(here, ["bad"])["bad"] == pytest.approx(60_000, rel=0.02)
+    here.known("known", Standing(trust=0.9))
+    here.known("new", Standing(trust=0.9, newcomer=True))
+    got = served(here, ["known", "new"])
+    assert got["new"] / sum(got.values()) == pytest.approx(0.1, abs=0.01)
+    assert served(here, ["new"])["new"] == pytest.approx(60_000, rel=0.02)
 
 
 def test_a_newcomer_pays_an_entry_fee_where_others_want_the_same() -> None:
@@ -187,7 +195,7 @@ def test_a_cluster_of_a_hundred_thousand_takes_no_longer_for_one_change_than_a_s
     for number in range(100_000):
         here.known(f"a{number}", Standing("c", trust=(number % 97 + 1) / 100, ceil=0.5 if number % 2 else None))
     cluster = here.share.clusters["c"]
-    assert (len(cluster.members), cluster.weight, cluster.ceil) == (100_000, 0.97, 0.5)
+    assert (len(cluster.members), cluster.weight, cluster.ceil) == (100_000, 1.0, 0.5)
     for number in range(0, 100_000, 10):
         here.known(f"a{number}")
     assert len(cluster.members) == 90_000

@@ -9,7 +9,7 @@ from tests.unit.share.sharing import Sharing
 def test_the_state_tells_who_has_what_and_who_waits() -> None:
     here = Sharing((Pool("one", 1_000.0, models=("one",)), Pool("two", 10.0, models=("two",))))
     for number in range(3):
-        here.known(f"f{number}", Standing("farm", trust=0.2, ceil=0.1))
+        here.known(f"f{number}", Standing("farm", trust=0.2, newcomer=True, ceil=0.1))
     here.known("pays", Standing(trust=0.9, paid=2.0))
     here.ask("f0", 40, model="one")
     here.ask("pays", 5_000, model="one")
@@ -21,7 +21,11 @@ def test_the_state_tells_who_has_what_and_who_waits() -> None:
     )  # fmt: skip
     assert one.level == 1_000 - 5_040
     classes = {each.name: each for each in one.classes}
-    assert (classes["trusted"].accounts, classes["trusted"].used, classes["trusted"].waiting) == (1, 5_000.0, 1)
+    assert (classes["established"].accounts, classes["established"].used, classes["established"].waiting) == (
+        1,
+        5_000.0,
+        1,
+    )
     assert (classes["probation"].accounts, classes["probation"].used, classes["probation"].waiting) == (2, 40.0, 1)
     assert {each.name: (each.used, each.ceil) for each in one.clusters} == {
         "farm": (40.0, 0.1), "pays": (5_000.0, None), "new": (0.0, None),
@@ -55,7 +59,7 @@ def test_an_unknown_account_is_a_newcomer() -> None:
 def test_a_farm_is_told_as_one() -> None:
     here = Sharing()
     for number in range(1_000):
-        here.known(f"f{number}", Standing("farm", trust=0.2, ceil=0.005))
+        here.known(f"f{number}", Standing("farm", trust=0.2, newcomer=True, ceil=0.005))
     here.granted("f1", 4)
     told = here.share.explain("f1")
     assert (told.cluster, told.members, told.standing.trust) == ("farm", 1_000, 0.2)
@@ -66,7 +70,7 @@ def test_a_farm_is_told_as_one() -> None:
             "among them it goes by how likely each is honest."
         ),
         "Its class is probation, which has 10% of the capacity where both classes want all of it.",
-        "It weighs 0.20 there.",
+        "It weighs 0.01 there.",
         "A ceiling holds it to 0.50% of the capacity, also when capacity is idle.",
         "p: it has used 1.0 mean requests' worth, and 1 are in flight.",
         "p: others go first until they have had 1.0 mean requests' worth for their weight.",
