@@ -15,8 +15,8 @@ from fairgate.pipeline.online import Pipeline
 
 #: Seconds between two looks at the deadlines while many pass: an answer by policy comes so much late at most.
 _TICK = 0.005
-#: Seconds between two beginnings of a commit where several callers share one: it costs threads, the file system and the
-#: disk the same for one event as for ten, and half of a core where each begins as soon as the last has ended.
+#: Seconds between two beginnings of a commit where several callers share one: a commit costs as much for one event as
+#: for ten, and each wakes two threads that may have to wait for whoever else is on the processor.
 _PACE = 0.002
 
 
