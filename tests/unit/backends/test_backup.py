@@ -49,6 +49,8 @@ def fill(data: Path, events: int = 40, *, erase: str = "") -> None:
     (data / "desk").mkdir()
     (data / "desk" / "audit.jsonl").write_text('{"query": 1}\n')
     (data / "desk" / "jobs").mkdir()
+    (data / "share").mkdir()
+    (data / "share" / "standings.ndjson").write_text('{"what": "principal"}\n')
     (data / "notes").write_text("mine")
 
 
@@ -96,7 +98,7 @@ def spoil(backup_folder: Path, change: Callable[[dict[str, object]], object]) ->
 def test_what_is_restored_is_what_there_was(full: Path) -> None:
     assert records(full / "other" / "data") == records(full / "data")
     assert verify(full / "other" / "data" / "log").problems == ()
-    for name in ("subjects.keys", "lake/lake.json", "desk/audit.jsonl"):
+    for name in ("subjects.keys", "lake/lake.json", "desk/audit.jsonl", "share/standings.ndjson"):
         assert (full / "other" / "data" / name).read_bytes() == (full / "data" / name).read_bytes()
     assert (full / "other" / "pack" / "pack.toml").read_text() == "# a pack"
     with open_api_keys(full / "other" / "data" / "keys.db") as keys:

@@ -33,7 +33,9 @@ _PARTIAL = ".partial"
 #: How often a snapshot is begun to be copied, and how many of the newest none is ever removed of.
 _ATTEMPTS, _KEPT = 5, 2
 _LOG, _SNAPSHOTS, _PREPARED, _LAKE, _REPEATS = "log", "snapshots", "prepared", "lake", "repeats"
-_API_KEYS, _SUBJECT_KEYS, _AUDIT = "keys.db", "subjects.keys", "desk/audit.jsonl"
+_API_KEYS, _SUBJECT_KEYS = "keys.db", "subjects.keys"
+#: Records that the desk and the share keep, a line at a time; a last line that is not whole is cut off by who reads it.
+_LINES = ("desk/audit.jsonl", "share/standings.ndjson")
 _SECRET = "secret"  # noqa: S105 - a file's name
 _ANOTHER = "Take another backup; the service it came from still has everything."
 
@@ -151,8 +153,9 @@ def back_up(data: Path, destination: Path, about: Backup, texts: Mapping[str, st
             end = _log(copy, data / _LOG, begin)
         if (data / _API_KEYS).exists():
             copy.database(data / _API_KEYS, f"{DATA}/{_API_KEYS}")
-        if (data / _AUDIT).exists():
-            copy.file(data / _AUDIT, f"{DATA}/{_AUDIT}")
+        for lines in _LINES:
+            if (data / lines).exists():
+                copy.file(data / lines, f"{DATA}/{lines}")
         if with_secret:
             copy.file(data / _SECRET, f"{DATA}/{_SECRET}")
         if (data / _SUBJECT_KEYS).exists():  # after the log: whatever is sealed in that has its key here
@@ -179,9 +182,10 @@ def left_out(data: Path) -> list[str]:
         _SECRET,
     }
     found = [each for each in data.iterdir() if each.name not in known]
-    desk = (data / _AUDIT).parent
-    inside = list(desk.iterdir()) if desk in found else []
-    return sorted(str(each.relative_to(data)) for each in (*found, *inside) if each not in {desk, data / _AUDIT})
+    copied = [data / each for each in _LINES]
+    folders = {each.parent for each in copied}
+    inside = [each for folder in folders.intersection(found) for each in folder.iterdir()]
+    return sorted(str(each.relative_to(data)) for each in (*found, *inside) if each not in {*folders, *copied})
 
 
 def check_backup(folder: Path) -> Backup:
