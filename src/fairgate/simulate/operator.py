@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from fairgate.domain.windows import DAY
 from fairgate.simulate.acts import Account, Actor, Life, Wait
-from fairgate.simulate.beliefs import Beliefs
+from fairgate.simulate.beliefs import Beliefs, Way
 from fairgate.simulate.identities import name_of
 from fairgate.simulate.market import Market
 from fairgate.simulate.play import Stage
@@ -75,8 +75,8 @@ class Stock(Generic[T]):
         return thing
 
     def burnt(self, thing: T) -> None:
-        """An account that used it was closed. Whoever is skilled takes care not to use it again."""
-        if self._now is not None and self._now[0] is thing and self._rng.random() < self._skill:
+        """An account that used it, or one equal to it, was closed. Whoever is skilled doesn't use it again."""
+        if self._now is not None and self._now[0] == thing and self._rng.random() < self._skill:
             self._now = None
 
 
@@ -137,15 +137,6 @@ class Operator:
         self.scene.write(Entry(now, self.name, self.archetype, what, dollars))
 
 
-class Way(Protocol):
-    """A way to go about it; two of the same words are the same."""
-
-    @property
-    def words(self) -> str:
-        """The way as a person would tell it."""
-        ...
-
-
 W = TypeVar("W", bound=Way)
 
 
@@ -166,27 +157,24 @@ class Business(Generic[W]):
 def business(plan: Business[W], mine: Operator) -> Life:
     """Campaign after campaign in the way that seems worth most, until none pays or the purse is empty."""
     now = mine.scene.world.begins + mine.rng.randrange(_COME * DAY)
-    failed, last = 0, ""
+    failed = 0
+    last: W | None = None
     while True:
         yield Wait(now)
-        words, worth = mine.beliefs.best(plan.ways, partial(_worth, plan, mine, now))
-        if last and words != last:
-            mine.note("learns", now, f"Of late, {last} goes well in {mine.beliefs.of(last).mean:.0%} of cases")
-        last = words
+        way, worth = mine.beliefs.best(plan.ways.values(), partial(plan.worth, mine, now))
+        if last is not None and way != last:
+            mine.note("learns", now, f"Of late, {last.words} goes well in {mine.beliefs.of(last).mean:.0%} of cases")
+        last = way
         if worth > 0 and mine.purse > 0:
             failed = 0
-            mine.note("tries", now, f"{words}: it may bring {worth:.2f} dollars")
-            now = plan.run(mine, plan.ways[words], now)
+            mine.note("tries", now, f"{way.words}: it may bring {worth:.2f} dollars")
+            now = plan.run(mine, way, now)
             continue
         failed += 1
         if failed >= _GIVES_UP or mine.purse <= 0:
             mine.note("leaves", now, "the purse is empty" if mine.purse <= 0 else "no way pays any more")
             return
         now += DAY
-
-
-def _worth(plan: Business[W], mine: Operator, now: int, words: str, likely: float) -> float:
-    return plan.worth(mine, now, plan.ways[words], likely)
 
 
 @dataclass(frozen=True, slots=True)

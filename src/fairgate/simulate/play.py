@@ -16,17 +16,20 @@ _Plan: TypeAlias = tuple[int, int, Life, Act | Wait]
 
 
 class Stage:
-    """Where lives are played. One that is played may let others begin."""
+    """Where lives are played. One that is played may let others begin, from then on."""
 
     def __init__(self, do: Callable[[Act], Seen]) -> None:
         self._do = do
         self._planned: list[_Plan] = []
         self._to_come: list[tuple[int, int, Callable[[], Life]]] = []
         self._number = count()
+        self._now = 0
 
     def add(self, births: Iterable[Birth]) -> None:
-        """Let lives begin at their times; one whose time has passed begins now."""
+        """Let lives begin at their times. Raises ValueError for a time that has passed."""
         for time, life in births:
+            if time < self._now:
+                raise ValueError(f"a life would begin {self._now - time} us ago")
             heapq.heappush(self._to_come, (time, next(self._number), life))
 
     def play(self, ends: int) -> int:
@@ -43,11 +46,13 @@ class Stage:
                 return done
             if born <= time:
                 _, _, life = heapq.heappop(to_come)
+                self._now = born
                 plan = self._next_of(life(), born, None)
                 if plan is not None:
                     heapq.heappush(planned, plan)
                 continue
             _, _, living, act = planned[0]
+            self._now = time
             if isinstance(act, Act):
                 done += 1
                 seen = self._do(act)

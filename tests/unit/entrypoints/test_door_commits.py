@@ -149,7 +149,7 @@ def test_after_a_shared_commit_the_next_one_waits_for_company(monkeypatch: pytes
         soon = commits.wait(behind.pipeline, 1, later())
         await asyncio.sleep(0.02)
         sooner_or_later = commits.wait(behind.pipeline, 1, later())
-        assert await asyncio.gather(soon, sooner_or_later) == [Wait.DURABLE] * 2
+        assert [*await asyncio.gather(soon, sooner_or_later)] == [Wait.DURABLE] * 2
         assert (behind.count, told.committed) == (2, [2, 2])
         commits.close()
 

@@ -86,6 +86,35 @@ def test_nobody_goes_back_in_time() -> None:
         play([(0, life([9_000, 3_000]))], lambda _: Seen.SERVED, 10_000)
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_nobody_is_born_in_the_past(waits: bool) -> None:
+    stage = Stage(lambda _: Seen.SERVED)
+
+    def parent(born: int) -> Life:
+        yield Wait(20) if waits else act(20)
+        stage.add([(born, life([born]))])
+
+    stage.add([(5, lambda: parent(20))])  # which is now
+    assert stage.play(20) == 0
+    assert stage.play(100) == 2 - waits
+    stage = Stage(lambda _: Seen.SERVED)
+    stage.add([(5, lambda: parent(19))])
+    with pytest.raises(ValueError, match="a life would begin 1 us ago"):
+        stage.play(100)
+
+
+def test_who_is_born_may_let_nobody_be_born_before() -> None:
+    stage = Stage(lambda _: Seen.SERVED)
+
+    def parent() -> Life:
+        stage.add([(29, life([29]))])
+        yield act(30)
+
+    stage.add([(30, parent)])
+    with pytest.raises(ValueError, match="a life would begin 1 us ago"):
+        stage.play(100)
+
+
 def test_who_waits_does_nothing_until_then_and_may_let_others_begin() -> None:
     done: list[tuple[int, str]] = []
 

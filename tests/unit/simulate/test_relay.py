@@ -256,14 +256,14 @@ def test_where_names_are_minded_they_are_hidden(world: Loaded, free: list[Campai
 def test_where_newcomers_on_rented_servers_are_minded_it_goes_elsewhere(world: Loaded, free: list[Campaign]) -> None:
     found = resellers(world, banned("account.signup", "asn", *HOSTING))
     assert share(free, "people's lines", "bought old") < 0.2
-    assert share(found, "people's lines", "bought old") > 0.8
+    assert share(found, "people's lines", "bought old") > 0.7
     assert profit(found) < 0.8 * profit(free)
 
 
 def test_where_newcomers_are_minded_old_accounts_are_bought(world: Loaded, free: list[Campaign]) -> None:
     found = resellers(priced(world, "aged_account", 4.0), banned("account.signup", "email"))
     assert share(free, "bought old") < 0.2
-    assert share(found, "bought old") > 0.65
+    assert share(found, "bought old") > 0.55
     assert profit(found) < 0.5 * profit(free)
 
 

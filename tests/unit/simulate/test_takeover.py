@@ -279,9 +279,10 @@ def test_where_passwords_are_no_use_it_turns_to_leaked_keys(world: Loaded) -> No
 def test_at_the_owners_rate_nobody_notices_for_a_week(world: Loaded) -> None:
     found = intruded(world, no_steps())
     asked, noticed = of_accounts(found, "api.request"), noticing(found)
-    slow = [name for name, acts in asked.items() if acts[-1].time - acts[0].time > 4 * DAY]
-    assert len(set(slow) & set(noticed)) > 5
-    assert min(noticed[name] - asked[name][0].time for name in set(slow) & set(noticed)) > 6 * DAY
+    slow = {name for name, acts in asked.items() if acts[-1].time - acts[0].time > 4 * DAY} & set(noticed)
+    assert len(slow) > 5
+    soon = [name for name in slow if noticed[name] - asked[name][0].time < 6 * DAY]
+    assert len(soon) < 0.2 * len(slow)  # by owners who had forgotten their password
 
 
 def test_at_the_owners_rate_it_asks_as_often_as_the_owner_and_stays_for_days(world: Loaded) -> None:

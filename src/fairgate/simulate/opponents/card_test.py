@@ -152,8 +152,7 @@ def _one(kit: _Kit, time: int, lot: Sequence[tuple[Card, bool]]) -> Life:
             well = well and found.dollars >= tried.dollars / 2
         if tried.paid and way.aim != _Aim.COMPUTE:
             mine.earn("sells cards", tried.paid * mine.figure("sells") * _proof(way), tried.time)
-    for each in [way] if well else way.like(joined=ready is not None):
-        mine.beliefs.learn(each.words, well=well)
+    mine.beliefs.learn(*([way] if well else way.like(joined=ready is not None)), well=well)
     if not well:
         kit.burnt(seat)
 

@@ -119,7 +119,7 @@ def _one(kit: _Kit, time: int) -> Life:
         yield settle(who, found.time + SECOND, drained, max(0.0, trial - drained))
         mine.earn("sells", min(drained, trial) * mine.resale, found.time)
     well = drained >= trial / 2
-    mine.beliefs.learn(way.words, well=well)
+    mine.beliefs.learn(way, well=well)
     if not well and seat.device is not None:
         kit.profiles.burnt(seat.device)
 

@@ -181,7 +181,7 @@ def _run(mine: Operator, way: _Way, now: int) -> int:
     kit, spread = _Kit(mine, way, now), 40 * MINUTE if way.load.lockstep else way.load.lasts // 4
     times = sorted(now + mine.rng.randrange(spread) for _ in range(way.accounts(mine.figure("accounts"))))
     mine.scene.stage.add((time, partial(_one, kit, time)) for time in times)
-    after = now + way.load.lasts + int(_PAUSE * mine.beliefs.of(way.words).mean)
+    after = now + way.load.lasts + int(_PAUSE * mine.beliefs.of(way).mean)
     return min([after, *(at + kit.soon for at, _ in _news(mine) if now < at + kit.soon < after)])
 
 
@@ -198,8 +198,7 @@ def _one(kit: _Kit, time: int) -> Life:
         mine.pay("rewords", member.got * _REWORDS, ended)
     mine.earn("collects", member.got * mine.resale, ended)
     well = member.got >= wanted / 2
-    for each in filter(way.same_door, _WAYS.values()) if ready is None else (way,):
-        mine.beliefs.learn(each.words, well=well)
+    mine.beliefs.learn(*(filter(way.same_door, _WAYS.values()) if ready is None else (way,)), well=well)
     if not well and seat.device is not None:
         kit.profiles.burnt(seat.device)
 

@@ -143,9 +143,9 @@ class _Tree:
 
     def failed(self, desk: Sitting, invitations: int, *, at_once: bool = False) -> None:
         """So many invitations brought nothing; if the first account was stopped `at_once`, they would in no shape."""
-        ways = filter(self.way.same_door, _WAYS.values()) if at_once else (self.way,)
-        for way, _ in product(ways, range(invitations)):
-            self.mine.beliefs.learn(way.words, well=False)
+        ways = [each for each in _WAYS.values() if self.way.same_door(each)] if at_once else [self.way]
+        for _ in range(invitations):
+            self.mine.beliefs.learn(*ways, well=False)
         if desk.seat.device is not None:
             self.profiles.burnt(desk.seat.device)
 
@@ -224,7 +224,7 @@ def _gives(tree: _Tree, host: _Member, time: int) -> Life:
         tree.failed(host.desk, max(1, host.invited))
         return
     for _ in range(host.invited):
-        mine.beliefs.learn(tree.way.words, well=True)
+        mine.beliefs.learn(tree.way, well=True)
 
 
 def _worth(mine: Operator, now: int, way: _Way, likely: float) -> float:

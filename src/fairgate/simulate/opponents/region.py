@@ -145,7 +145,7 @@ def _uses(mine: Operator, way: _Way, start: int) -> Life:
     got = held.used - had
     mine.earn("uses", got * mine.resale * mine.figure("values"), now)
     well = not held.lost and got >= min(way.most(mine), want * _DAYS) / 2
-    mine.beliefs.learn(way.words, well=well)
+    mine.beliefs.learn(way, well=well)
     if held.lost or (held.card is None and held.left < want):
         kept.clear()
     if held.lost:

@@ -181,7 +181,7 @@ class _Pool:
         member.due -= money
         if member.due <= 0 and not member.well:
             member.well, self.lost = True, 0
-            self.mine.beliefs.learn(self.way.words, well=True)
+            self.mine.beliefs.learn(self.way, well=True)
 
     def over(self, member: _Member, now: int) -> None:
         """An account is used up or lost, and another takes its place unless that is of no use any more."""
@@ -190,7 +190,7 @@ class _Pool:
         self.sell(member, now)
         if not member.well:
             self.lost += 1
-            self.mine.beliefs.learn(self.way.words, well=False)
+            self.mine.beliefs.learn(self.way, well=False)
             self._profiles.burnt(member.desk.seat.device or "")
         if not self.given_up and self.mine.purse > 0 and now < self.ends:
             time = now + self.mine.rng.randrange(10 * MINUTE, 30 * MINUTE)  # later than what failed has taken

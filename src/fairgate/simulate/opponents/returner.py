@@ -132,9 +132,9 @@ class _Person:
         """What an answer is worth to them in dollars."""
         return self.answer * (_MILDER if way.milder else 1.0)
 
-    def worth(self, now: int, words: str, likely: float) -> float:
+    def worth(self, now: int, way: _Way, likely: float) -> float:
         """What coming back in a way promises, if one stays for as long as is hoped as likely as this."""
-        mine, way = self.mine, _WAYS[words]
+        mine = self.mine
         each = 0.0 if way.who == _As.SAME else mine.price("profile", now)
         each += mine.price("mailbox", now) if way.who in (_As.PROFILE, _As.LINE) else 0.0
         each += mine.price("aged_account", now) if way.who == _As.AGED else 0.0
@@ -145,23 +145,23 @@ class _Person:
 
 def _life(mine: Operator) -> Life:
     """One account after another: the first as they are, each other one as seems best once all before are closed."""
-    person, failed, words = _Person(mine), 0, _PLAIN.words
+    person, failed, way = _Person(mine), 0, _PLAIN
     now = mine.scene.world.begins + mine.rng.randrange(_COME * DAY)
-    worth = person.worth(now, words, 1.0)
+    worth = person.worth(now, way, 1.0)
     yield Wait(now)
     while failed < _GIVES_UP and mine.purse > 0:
         if worth > 0:
             failed = 0
-            mine.note("tries", now, f"{words}: it may bring {worth:.2f} dollars")
-            now = yield from _stays(person, _WAYS[words], now)
+            mine.note("tries", now, f"{way.words}: it may bring {worth:.2f} dollars")
+            now = yield from _stays(person, way, now)
             now += int(mine.figure("away") * DAY)
         else:
             failed, now = failed + 1, now + DAY
         yield Wait(now)
-        last = words
-        words, worth = mine.beliefs.best(_WAYS, partial(person.worth, now))
-        if words != last:
-            mine.note("learns", now, f"Of late, {last} goes well in {mine.beliefs.of(last).mean:.0%} of cases")
+        last = way
+        way, worth = mine.beliefs.best(_WAYS, partial(person.worth, now))
+        if way != last:
+            mine.note("learns", now, f"Of late, {last.words} goes well in {mine.beliefs.of(last).mean:.0%} of cases")
     mine.note("leaves", now, "the purse is empty" if mine.purse <= 0 else "no way pays any more")
 
 
@@ -173,9 +173,7 @@ def _stays(person: _Person, way: _Way, now: int) -> Doing[int]:
         faces += [face] if face is not None else []
         now += mine.rng.randrange(10 * MINUTE, HOUR)
     if not faces:  # stopped at the door, where nobody knows yet what they would ask
-        for each in _WAYS.values():
-            if each.who == way.who:
-                mine.beliefs.learn(each.words, well=False)
+        mine.beliefs.learn(*(each for each in _WAYS if each.who == way.who), well=False)
         return now
     use, day = person.question(way), now - now % DAY
     while faces:
@@ -194,7 +192,7 @@ def _stays(person: _Person, way: _Way, now: int) -> Doing[int]:
         else:
             day += DAY
             now = max(now, waking(mine.rng, day, person.country.offset))
-    mine.beliefs.learn(way.words, well=got >= _HOPES * person.daily / 2)
+    mine.beliefs.learn(way, well=got >= _HOPES * person.daily / 2)
     return now
 
 
@@ -237,7 +235,7 @@ def _lost(face: _Face, seen: Seen) -> bool:
     return seen in (Seen.CLOSED, Seen.HELD) or face.refused >= _MOST_REFUSED
 
 
-_WAYS: Final = {way.words: way for way in (_Way(*each) for each in product(_As, (False, True), (False, True)))}
+_WAYS: Final = tuple(_Way(*each) for each in product(_As, (False, True), (False, True)))
 _PLAIN: Final = _Way(_As.SAME, milder=False, several=False)
 ARCHETYPE = Archetype(
     about="uses a model for what is forbidden, is banned, and comes back as somebody else",

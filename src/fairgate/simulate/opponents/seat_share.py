@@ -122,11 +122,11 @@ def _account(group: _Group, time: int, due: float) -> Doing[int | None]:
         yield Wait(now)
         mine.earn("shares", content * fee, now)
         if 0 < due <= content * fee:
-            mine.beliefs.learn(group.way.words, well=True)
+            mine.beliefs.learn(group.way, well=True)
         due -= content * fee
     if due <= 0:
         return None
-    mine.beliefs.learn(group.way.words, well=False)
+    mine.beliefs.learn(group.way, well=False)
     return time + DAY
 
 

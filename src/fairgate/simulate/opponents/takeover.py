@@ -183,8 +183,8 @@ def _one(trade: _Trade, way: _Way, victim: Customer, time: int) -> Life:
         sold = got.dollars * mine.resale
         mine.earn("sells", sold, got.time)
     well = sold >= trade.brings(way) / 2
-    for each in [way] if well else way.like(entered=entered is not None, answered=sold > 0):
-        mine.beliefs.learn(each.words, well=well)
+    alike = [way] if well else way.like(entered=entered is not None, answered=sold > 0)
+    mine.beliefs.learn(*alike, well=well)
     if not well and seat.device is not None:
         trade.profiles.burnt(seat.device)
 
