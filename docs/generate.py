@@ -336,20 +336,31 @@ def settings() -> str:
     plain = [each for each in shape.fields if _table_of(each) is None]
     parts = ["At the top of the file:", table(heads, *map(_setting, plain))]
     for each in shape.fields:
-        found = _table_of(each)
-        if found is not None:
-            name, inner = found
-            parts += [f"## [{each.name}{name}]", _about(each), table(heads, *map(_setting, inner.fields))]
+        parts += _tables(each, "", heads)
     return "\n\n".join(parts)
 
 
+def _tables(field: inspect.Field, within: str, heads: tuple[str, ...]) -> list[str]:
+    """The table that a key stands for, and those in it; nothing for a key with a value."""
+    found = _table_of(field)
+    if found is None:
+        return []
+    header, inner = found
+    name = f"{within}{field.name}"
+    plain = [each for each in inner.fields if _table_of(each) is None]
+    parts = [f"## {header.format(name)}", _about(field), table(heads, *map(_setting, plain))]
+    return parts + [part for each in inner.fields for part in _tables(each, f"{name}.", heads)]
+
+
 def _table_of(field: inspect.Field) -> tuple[str, inspect.StructType] | None:
-    """The table that a key stands for, and what its header ends with; None for a key with a value."""
+    """How the header of the table is written that a key stands for, and the table; None for a key with a value."""
     match _bare(field.type):
         case inspect.StructType() as shape:
-            return "", shape
+            return "[{}]", shape
         case inspect.DictType(value_type=inspect.StructType() as shape):
-            return ".NAME", shape
+            return "[{}.NAME]", shape
+        case inspect.ListType(item_type=inspect.StructType() as shape):
+            return "[[{}]]", shape
         case _:
             return None
 
@@ -374,7 +385,7 @@ def _bare(kind: inspect.Type) -> inspect.Type:
 
 
 def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool | int | float) else f'"{value}"'
+    return str(value).lower() if isinstance(value, bool | int | float | list) else f'"{value}"'
 
 
 def world() -> str:

@@ -109,6 +109,98 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     export_megabytes: Annotated[int, Meta(ge=1, description="Megabytes that an export's file may have.")] = 4_096
 
 
+class SharePrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a token costs, in the unit that capacity is counted in."""
+
+    input: Annotated[float, Meta(ge=0, le=1_000_000, description="Cost of a token that is read.")] = 1.0
+    output: Annotated[float, Meta(ge=0, le=1_000_000, description="Cost of a token that is written.")] = 2.0
+    cached: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="Cost of a token of the input that came from a cache.")
+    ] = 0.1
+
+
+class ShareSpeeds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How fast a processor is: seconds are estimated by it until they are told."""
+
+    read: Annotated[float, Meta(gt=0, description="Tokens that a processor reads in a second.")] = 10_000.0
+    write: Annotated[float, Meta(gt=0, description="Tokens that a processor writes in a second.")] = 100.0
+
+
+class SharePool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Capacity that some models have in common. A model belongs to the first pool that has it."""
+
+    name: Annotated[str, Meta(description="What the pool is called; no two have the same name.")] = "default"
+    models: Annotated[list[str], Meta(description="Its models: names, or patterns like `large-*`; all without.")] = []
+    capacity: Annotated[float, Meta(ge=0, le=1e15, description="What there is in a second, in cost units.")] = 20_000.0
+    burst: Annotated[
+        Annotated[float, Meta(gt=0, le=1e15)] | None,
+        Meta(description="What may be saved up while less is used; a second's capacity without."),
+    ] = None
+    unit: Annotated[
+        Literal["tokens", "gpu_seconds"],
+        Meta(description="What a cost unit is: a token by `prices`, or a second of a processor by `speeds`."),
+    ] = "tokens"
+    prices: Annotated[SharePrices, Meta(description="What a token costs, where the unit is `tokens`.")] = SharePrices()
+    speeds: Annotated[ShareSpeeds, Meta(description="How fast a processor is, where the unit is `gpu_seconds`.")] = (
+        ShareSpeeds()
+    )
+    largest: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="The most that one request may be expected to cost; any without."),
+    ] = None
+    queue: Annotated[int, Meta(ge=0, le=1_000_000, description="Requests that may wait; more are denied.")] = 10_000
+    grant_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds after which a grant that nobody touches ends, as it was estimated.")
+    ] = 600.0
+    quantum: Annotated[
+        Annotated[float, Meta(gt=0, le=1e15)] | None,
+        Meta(description="The most that a gateway with leases holds unspent; half a second's part of it without."),
+    ] = None
+
+
+class ShareLeases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Leases for several gateways, which must have the same terms."""
+
+    gateways: Annotated[int, Meta(ge=0, description="How many gateways there are at most; 0 for no leases.")] = 0
+    lifetime: Annotated[float, Meta(gt=0, description="Seconds that a lease lives.")] = 10.0
+    delta: Annotated[float, Meta(ge=0, lt=0.25, description="How far the rate of a clock may be off, as a part.")] = (
+        0.01
+    )
+    sigma: Annotated[
+        float,
+        Meta(ge=0, le=1, description="The part of the capacity that all gateways have while all are cut off."),
+    ] = 0.5
+
+
+class ShareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The process that shares compute out to gateways."""
+
+    host: Annotated[str, Meta(description="Address to listen at; beyond loopback only with API keys.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="Port to listen at; 0 takes a free one.")] = 8082
+    connections: Annotated[
+        int, Meta(ge=1, description="Connections that may be open at a time; each waiting request holds one.")
+    ] = 16_384
+    deadline_ms: Annotated[
+        int, Meta(ge=0, le=600_000, description="Milliseconds that a request waits at most, unless it says.")
+    ] = 10_000
+    stop_seconds: Annotated[float, Meta(gt=0, description="Seconds that requests get to end at a graceful stop.")] = 5.0
+    leases: Annotated[ShareLeases, Meta(description="Leases for several gateways.")] = ShareLeases()
+    pool: Annotated[
+        list[SharePool], Meta(description="Pools of capacity; one for all models, with the defaults, without.")
+    ] = []
+
+    @property
+    def pools(self) -> list[SharePool]:
+        """The pools, at least one."""
+        return self.pool or [SharePool()]
+
+    def __post_init__(self) -> None:
+        """Check what a type can't say; raises ValueError."""
+        names = [each.name for each in self.pool]
+        if len(set(names)) < len(names):
+            raise ValueError("two pools have the same name")
+
+
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long the lake keeps the events of a type. Without a limit they stay."""
 
@@ -147,6 +239,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = {}
     log: Annotated[LogSettings, Meta(description="The event log.")] = LogSettings()
     desk: Annotated[DeskSettings, Meta(description="The process for all that is slow.")] = DeskSettings()
+    share: Annotated[ShareSettings, Meta(description="The process that shares compute out to gateways.")] = (
+        ShareSettings()
+    )
     retention: Annotated[
         dict[str, Retention], Meta(description="By event type; `default` is for the types that are not named.")
     ] = {}

@@ -54,7 +54,7 @@ def tables() -> Iterator[type[msgspec.Struct]]:
         match shapes.pop():
             case inspect.Metadata(type=inner):
                 shapes.append(inner)
-            case inspect.DictType(value_type=inner):
+            case inspect.DictType(value_type=inner) | inspect.ListType(item_type=inner):
                 shapes.append(inner)
             case inspect.StructType(cls=cls, fields=fields):
                 shapes += [each.type for each in fields]
@@ -109,6 +109,12 @@ def test_all_that_a_file_says_is_taken(read: Read) -> None:
         ("[desk]\nsql_rows = 0", "2:12", ":2:12: desk.sql_rows: this must be at least 1"),
         ("[door]\nhots = 'x'", "2:1", ":2:1: door.hots: there is no `hots` here"),
         ("[call_site.a]\ndeadline_ms = 0", "2:15", ": call_site.a.deadline_ms: "),
+        ("[share]\ndeadline = 5", "2:1", "did you mean `deadline_ms`?"),
+        ("[[share.pool]]\ncapacity = -1", "2:12", "at least 0"),
+        ("[[share.pool]]\nburst = 0", "2:9", "above 0"),
+        ("[[share.pool]]\nunit = 'token'", "2:9", "did you mean `tokens`?"),
+        ("[[share.pool]]\n[share.pool.prices]\noutput = -2", "3:10", "at least 0"),
+        ("[[share.pool]]\n[[share.pool]]", "1:1", "two pools have the same name"),
         ("[door]\ntls_cert = 'a.pem'", "1:1", "`tls_cert` and `tls_key` go together"),
         ("[door]\ntls_key = 'a.pem'", "1:1", "door: `tls_cert` and `tls_key` go together"),
     ],
@@ -194,7 +200,8 @@ def test_the_page_has_every_key_and_a_key_without_a_description_stops_it(monkeyp
     spec.loader.exec_module(generate)
     page = generate.settings()
     for table in tables():
-        assert [name for name in table.__struct_fields__ if f"`{name}`" not in page and f"[{name}" not in page] == []
+        names = {name: (f"`{name}`", f"[{name}", f".{name}]") for name in table.__struct_fields__}
+        assert [name for name, ways in names.items() if not any(way in page for way in ways)] == []
 
     class Bare(Settings, frozen=True):
         undescribed: int = 0

@@ -15,6 +15,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
     PERSONAL = "personal"
     SQL = "sql"
+    SHARE = "share"
 
     @property
     def about(self) -> str:
@@ -31,6 +32,7 @@ _ABOUT = {
     Scope.ADMIN: "change how Fairgate runs: packs, settings, erasure",
     Scope.PERSONAL: "see personal values where other scopes show hidden ones",
     Scope.SQL: "run queries over log and lake",
+    Scope.SHARE: "ask for compute for an account, and say what it used",
 }
 
 

@@ -23,6 +23,7 @@ FairgateError
 |   +-- BackupUnusable
 |   +-- CopyFailed        a backup, or what is restored from one
 |   +-- KeysUnavailable   the store of API keys
+|   +-- SharesUnusable    the file of what was said of accounts by hand
 +-- RecordTooLarge
 +-- NoSuchRecord          also a LookupError
 +-- RecordUnreadable      a whole record whose contents make no sense
@@ -487,6 +488,10 @@ class CopyFailed(AtPlace):
 
 class KeysUnavailable(AtPlace):
     """The API keys cannot be read or written."""
+
+
+class SharesUnusable(AtPlace):
+    """The file of what was said of accounts and capacities by hand cannot be used."""
 
 
 class NoSuchKey(FairgateError, LookupError):

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from fairgate import __version__
-from fairgate.domain.errors import FairgateError
+from fairgate.domain.errors import BadRequest, FairgateError
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -457,6 +457,60 @@ def secret_rotate(config: Path | None, data: Path | None) -> None:
     click.echo(f"version {version} of the secret is used from the next start on; keep the older ones, and back it up")
     if was_cut(folder):
         click.echo("the log's old records are dropped: what looks back for ever begins anew with that start")
+
+
+@main.group()
+def share() -> None:
+    """Divide scarce compute between people instead of accounts."""
+
+
+@share.command("serve")
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where keys are kept, and what is set by hand.")
+@click.option("--host", help="Address to listen at (default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at (default 8082).")
+def share_serve(config: Path | None, data: Path | None, host: str | None, port: int | None) -> None:
+    """Share compute out to gateways over HTTP: POST /v1/share/acquire, charge and settle."""
+    from fairgate.entrypoints import share_command
+
+    sys.exit(share_command.serve(config, _given(data=data, **{"share.host": host, "share.port": port})))
+
+
+@share.command("simulate")
+@click.argument("trace", type=click.Path(path_type=Path))
+@click.option("--policy", "policies", multiple=True, help="A policy to replay it under; again for several [all].")
+@click.option("--accounts", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Honest accounts.")
+@click.option("--load", default=1.1, show_default=True, type=click.FloatRange(0.01, 100), help="What those ask for.")
+@click.option("--farm", default=1_000, show_default=True, type=click.IntRange(0, 100_000), help="An abuser's accounts.")
+@click.option("--links", default=0.8, show_default=True, type=click.FloatRange(0, 1), help="Part of its links known.")
+@click.option("--auc", default=0.97, show_default=True, type=click.FloatRange(0.5, 0.999), help="How well trust tells.")
+@click.option("--churn", default=0.0, show_default=True, type=click.FloatRange(0, 1_000), help="New accounts a second.")
+@click.option("--ceil", type=click.FloatRange(0, 1), help="The most of the capacity for what is known of the farm.")
+@click.option("--nat", default=20, show_default=True, type=click.IntRange(0), help="Honest ones behind one address.")
+@click.option("--false-links", default=5, show_default=True, type=click.IntRange(0), help="Those linked to the farm.")
+@click.option("--newcomers", default=10, show_default=True, type=click.IntRange(0), help="Those never seen before.")
+@click.option("--seconds", default=600.0, show_default=True, type=click.FloatRange(10, 86_400), help="Simulated time.")
+@click.option("--seed", default=7, show_default=True, type=click.IntRange(0), help="Another seed, other accounts.")
+@click.option("--json", "as_json", type=_FILE, help="Write the report here, too.")
+@click.option("--png", type=_FILE, help="Draw charts here, too; needs fairgate[charts].")
+def share_simulate(
+    trace: Path, policies: tuple[str, ...], as_json: Path | None, png: Path | None, **plan: object
+) -> None:
+    """Replay TRACE under policies of sharing, with abusers among those who ask, and say who gets what.
+
+    TRACE is a file of `client,req_time,prompt_len,output_len`, one of the Azure LLM inference traces, or a folder that
+    `fairgate simulate` wrote.
+    """
+    from fairgate.entrypoints import share_simulate_command
+
+    asked = share_simulate_command.Asked(trace, policies, plan, as_json, png)
+    if png is None:
+        sys.exit(share_simulate_command.run(asked))
+    try:
+        from fairgate.entrypoints.share_charts import draw
+    except ModuleNotFoundError as error:
+        raise BadRequest("Charts need matplotlib: pip install 'fairgate[charts]'.") from error
+    sys.exit(share_simulate_command.run(asked, draw))
 
 
 @main.group()

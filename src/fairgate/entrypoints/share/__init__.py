@@ -1,0 +1,1 @@
+"""The share's sidecar: compute shared out to gateways over HTTP, as raw ASGI."""

@@ -1,0 +1,133 @@
+"""What stands behind the sidecar's requests: the share, those who wait for it, and what was said of it by hand."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from fairgate.entrypoints.share.meters import Meters
+from fairgate.entrypoints.share.standings import Line, Resized, Said, Standings
+from fairgate.integrations.driver import Driver
+from fairgate.settings import Settings, SharePool
+from fairgate.share import GpuSecondsCost, Grant, Pool, Share, Standing, TokenCost
+from fairgate.share.lease import Terms
+from fairgate.share.lease_desk import LeaseDesk
+
+#: Grants that are remembered after their end, so that who settles one twice is told so.
+_REMEMBERED: Final = 200_000
+#: A gateway with leases may hold what its part of the capacity is in so many seconds.
+_QUANTUM_SECONDS: Final = 0.5
+
+
+def pools_of(settings: Settings) -> list[Pool]:
+    """The pools of some settings. Raises ValueError for what can't be."""
+    return [_pool(each) for each in settings.share.pools]
+
+
+def desk_of(settings: Settings, share: Share, clock: Callable[[], float]) -> LeaseDesk | None:
+    """The desk of some settings, None where they have no gateways for it. Raises ValueError for what can't be."""
+    leases = settings.share.leases
+    if not leases.gateways:
+        return None
+    quanta = {
+        pool.name: pool.quantum or pool.capacity / leases.gateways * _QUANTUM_SECONDS for pool in settings.share.pools
+    }
+    return LeaseDesk(share, Terms(leases.gateways, quanta, leases.lifetime, leases.delta, leases.sigma), clock)
+
+
+def _pool(told: SharePool) -> Pool:
+    speeds, prices = told.speeds, told.prices
+    tokens = TokenCost(prices.input, prices.output, prices.cached)
+    return Pool(
+        told.name,
+        told.capacity,
+        told.burst,
+        tuple(told.models) or ("*",),
+        tokens if told.unit == "tokens" else GpuSecondsCost(speeds.read, speeds.write),
+        told.largest or float("inf"),
+        told.queue,
+        told.grant_seconds,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What a connection asks of the application that it is for: limits, and where to count what it answers itself."""
+
+    settings: Settings
+    metrics: Meters
+
+
+class Sidecar:
+    """A share that is asked over HTTP. One event loop uses it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        standings: Standings,
+        routes: tuple[str, ...] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.share = Share(pools_of(settings), clock, random.SystemRandom())
+        self.restored = standings.restore(self.share)
+        #: Where gateways get leases, if there are to be any.
+        self.desk = desk_of(settings, self.share, clock)
+        self.driver = Driver(self.desk or self.share, clock)
+        self.meters = Meters(self.share, routes)
+        self.settings = settings.share
+        self._standings = standings
+        self._writing = asyncio.Lock()
+        self._configured = {pool.name: pool.capacity for pool in pools_of(settings)}
+        #: Grants by when they were given; the oldest are forgotten.
+        self._given: dict[str, None] = {}
+
+    def gave(self, grant: Grant) -> None:
+        """Remember that a grant was given."""
+        self._given[grant.id] = None
+        if len(self._given) > _REMEMBERED:
+            del self._given[next(iter(self._given))]
+
+    def grant(self, key: str) -> Grant | bool:
+        """The grant of an id, or whether it is one that has ended."""
+        found = self.share.open(key)
+        return found if isinstance(found, Grant) else key in self._given
+
+    def ended(self) -> None:
+        """What a grant did not use is there for those who wait."""
+        if self.driver.waiting:
+            self.driver.touched()
+
+    async def set_principal(self, said: Said) -> bool:
+        """Write down what is known of an account, then let it count; False where something newer is in place.
+
+        Raises `SharesUnusable` where it can't be written: it does not count then.
+        """
+        async with self._writing:
+            if said.version <= self._standings.versions.get(said.account, -1):
+                return False
+            await self._write(said)
+            self._standings.versions[said.account] = said.version
+            applied = self.share.set_principal(said.account, said.standing, said.version)
+        self.driver.touched()
+        return applied
+
+    def version_of(self, account: str) -> int:
+        """The version of what is known of an account; -1 where nothing is."""
+        return self._standings.versions.get(account, -1)
+
+    async def set_capacity(self, pool: str, capacity: float, by: str, reason: str) -> None:
+        """Write down a pool's capacity, then let it count. Raises KeyError or `SharesUnusable`."""
+        line = Resized(self._standings.now(), by, reason, pool, capacity, self._configured[pool])
+        async with self._writing:
+            await self._write(line)
+            self.share.set_capacity(pool, capacity)
+        self.driver.touched()
+
+    def said(self, account: str, standing: Standing, version: int, by: str, reason: str) -> Said:
+        """A line about an account."""
+        return Said(self._standings.now(), by, reason, account, version, standing)
+
+    async def _write(self, line: Line) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self._standings.append, line)
