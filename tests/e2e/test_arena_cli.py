@@ -97,6 +97,18 @@ def test_a_regression_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     assert "opponents get more compute" in text
 
 
+def test_scarce_compute_is_played_with_shares_and_with_one_queue(world: Path) -> None:
+    words = ("--world", world, "--pack", "ai_api", "--days", 3, "--capacity", 0.05, "--links", 0.5)
+    report = json.loads(arena(*words, "--json").stdout)
+    assert [each["pack"].partition(", ")[2] for each in report["packs"]] == ["fair shares", "first come, first served"]
+    assert {each["scarce"]["scarcity"]["links"] for each in report["outcomes"]} == {0.5}
+    told = arena(*words).stdout
+    assert "Scarce compute" in told
+    assert "0.05 dollars' worth an hour. With fair shares 50% of an opponent's accounts are known" in told
+    refused = arena(*words, "--story", "relay", code=2)
+    assert "--capacity is for packs that are played" in refused.stderr
+
+
 def test_a_story(world: Path, tmp_path: Path) -> None:
     page = tmp_path / "story.md"
     text = arena(

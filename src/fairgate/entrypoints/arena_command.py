@@ -26,6 +26,7 @@ from fairgate.simulate.arena.report import report_of
 from fairgate.simulate.arena.run import Game, run
 from fairgate.simulate.arena.story import Chronicle
 from fairgate.simulate.arena.tables import Section, markdown
+from fairgate.simulate.scarcity import Scarcity
 from fairgate.simulate.simulation import Simulation
 from fairgate.simulate.world_file import World
 from fairgate.wiring import calm_collector, load_checked
@@ -38,7 +39,10 @@ _INTERRUPTED: Final = 130
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be played, and how it is to be shown. `processes` run at a time; `page` is written as Markdown."""
+    """What is to be played, and how it is to be shown. `processes` run at a time; `page` is written as Markdown.
+
+    With `scarcity`, compute is scarce, and one pack is played with fair shares and with one queue for all.
+    """
 
     setting: Setting
     days: int
@@ -46,6 +50,7 @@ class Asked:
     processes: int | None = None
     as_json: bool = False
     page: Path | None = None
+    scarcity: Scarcity | None = None
 
 
 def compare(asked: Asked, packs: Sequence[str], left_out: Sequence[str]) -> int:
@@ -58,7 +63,10 @@ def compare(asked: Asked, packs: Sequence[str], left_out: Sequence[str]) -> int:
     for kind in left_out:
         _check_archetype(kind, world)
     files = [load_checked(each).pack.files for each in packs]
-    groups, stopped = _played(asked, [(each, frozenset[str]()) for each in files])
+    games = [(each, frozenset[str](), asked.scarcity) for each in files]
+    if asked.scarcity is not None and len(files) == 1:
+        games.append((files[0], frozenset[str](), msgspec.structs.replace(asked.scarcity, fair=False)))
+    groups, stopped = _played(asked, games)
     report = report_of(groups, left_out)
     _show(asked, report, words.TITLE, words.sections(report))
     if stopped:
@@ -98,7 +106,7 @@ def foretell(asked: Asked, pack: str, candidate: Path) -> int:
     checked = load_checked(pack)
     files = {**checked.pack.files, candidate.name: _text(candidate)}
     rules = _changed(checked.pack, checked_live(files, frozenset()).pack, candidate)
-    groups, stopped = _played(asked, [(checked.pack.files, frozenset()), (files, rules)])
+    groups, stopped = _played(asked, [(checked.pack.files, frozenset(), None), (files, rules, None)])
     found = foresee.foreseen(sorted(rules), *groups)
     _show(asked, found, f"Before it goes live: {candidate.name}", foresee.sections(found))
     return _INTERRUPTED if stopped else 0
@@ -134,10 +142,14 @@ def _check_archetype(kind: str, world: World) -> None:
 
 
 def _played(
-    asked: Asked, packs: Sequence[tuple[Mapping[str, str], frozenset[str]]]
+    asked: Asked, packs: Sequence[tuple[Mapping[str, str], frozenset[str], Scarcity | None]]
 ) -> tuple[list[list[Outcome]], bool]:
     """The runs of each pack that have ended, and whether somebody stopped them. Seed by seed, so pairs end early."""
-    jobs = [Job(asked.setting, dict(files), live, asked.days, seed) for seed in asked.seeds for files, live in packs]
+    jobs = [
+        Job(asked.setting, dict(files), live, asked.days, seed, scarcity)
+        for seed in asked.seeds
+        for files, live, scarcity in packs
+    ]
     runs = Runs(play, jobs, min(asked.processes or os.cpu_count() or 1, len(jobs)))
     over = Event()
 

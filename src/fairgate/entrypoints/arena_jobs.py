@@ -11,6 +11,7 @@ from fairgate.language.pack_file import pack_from_texts
 from fairgate.simulate.arena.many import Reporter
 from fairgate.simulate.arena.outcome import Outcome
 from fairgate.simulate.arena.run import Game, run
+from fairgate.simulate.scarcity import Scarcity
 from fairgate.simulate.simulation import repriced, sampled
 from fairgate.simulate.world_file import Loaded
 from fairgate.simulate.world_names import world_named
@@ -35,18 +36,22 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run: a setting, a pack by its files' texts, the rules that are put live whatever they say, days and a seed."""
+    """A run: a setting, a pack by its files' texts, the rules that are put live whatever they say, days and a seed.
+
+    With `scarcity`, compute is scarce.
+    """
 
     setting: Setting
     files: Mapping[str, str]
     live: frozenset[str]
     days: int
     seed: int
+    scarcity: Scarcity | None = None
 
 
 def play(job: Job, go_on: Reporter) -> Outcome:
     """Play a job in this process."""
-    game = Game(job.setting.load(), checked_live(job.files, job.live), job.days, job.seed)
+    game = Game(job.setting.load(), checked_live(job.files, job.live), job.days, job.seed, job.scarcity)
     calm_collector()
     return run(game, go_on)
 

@@ -116,6 +116,15 @@ def demo(world: str, days: int, seed: int, port: int, data: Path | None, *, stop
 @click.option("--left-out", multiple=True, help="An archetype that the pack was not tuned on; again for several.")
 @click.option("--story", metavar="ARCHETYPE", help="Tell one opponent's campaign from its own point of view instead.")
 @click.option("--candidate", type=_FILE, help="Foresee what the rules of this file would do to the pack instead.")
+@click.option(
+    "--capacity",
+    type=click.FloatRange(0, min_open=True),
+    help="Dollars of compute an hour that there is, in fair shares.",
+)
+@click.option(
+    "--links", default=0.8, show_default=True, type=click.FloatRange(0, 1), help="Part of links that is known."
+)
+@click.option("--false-links", default=0.02, show_default=True, type=click.FloatRange(0, 1), help="Honest, but linked.")
 @click.option("--processes", type=click.IntRange(1), help="Runs at a time (default: one a core).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--markdown", "page", type=_FILE, help="Write it as a page of Markdown, too.")
@@ -130,6 +139,9 @@ def arena(
     left_out: tuple[str, ...],
     story: str | None,
     candidate: Path | None,
+    capacity: float | None,
+    links: float,
+    false_links: float,
     processes: int | None,
     page: Path | None,
     *,
@@ -137,13 +149,18 @@ def arena(
 ) -> None:
     """Play a simulated world, with opponents who learn, against packs: what they get, what it costs, who is hurt.
 
-    With two packs, the exit code is 1 where the first is worse than the second for certain.
+    With two packs, the exit code is 1 where the first is worse than the second for certain. With --capacity, compute
+    is scarce: one pack is played with fair shares and with one queue for all.
     """
     from fairgate.entrypoints import arena_command
     from fairgate.entrypoints.arena_jobs import Setting
+    from fairgate.simulate.scarcity import Scarcity
 
     setting = Setting(world, honest, prices)
-    asked = arena_command.Asked(setting, days, range(seed, seed + seeds), processes, as_json, page)
+    scarcity = None if capacity is None else Scarcity(capacity, links=links, false_links=false_links)
+    if scarcity is not None and (story is not None or candidate is not None):
+        raise click.UsageError("--capacity is for packs that are played, not for a story or a foresight.")
+    asked = arena_command.Asked(setting, days, range(seed, seed + seeds), processes, as_json, page, scarcity)
     if story is None and candidate is None:
         sys.exit(arena_command.compare(asked, packs, left_out))
     if len(packs) > 1 or (story is not None and candidate is not None):

@@ -16,10 +16,16 @@ _Plan: TypeAlias = tuple[int, int, Life, Act | Wait]
 
 
 class Stage:
-    """Where lives are played. One that is played may let others begin, from then on."""
+    """Where lives are played. One that is played may let others begin, from then on.
 
-    def __init__(self, do: Callable[[Act], Seen]) -> None:
+    Where `do` returns None, nothing is seen of that act until `resume` says what. Who has had to wait may be late for
+    whatever comes next, and does it at once.
+    """
+
+    def __init__(self, do: Callable[[Act], Seen | None]) -> None:
         self._do = do
+        self._held: dict[int, Life] = {}
+        self._late: set[int] = set()
         self._planned: list[_Plan] = []
         self._to_come: list[tuple[int, int, Callable[[], Life]]] = []
         self._number = count()
@@ -51,25 +57,38 @@ class Stage:
                 if plan is not None:
                     heapq.heappush(planned, plan)
                 continue
-            _, _, living, act = planned[0]
+            _, _, living, act = heapq.heappop(planned)
             self._now = time
             if isinstance(act, Act):
                 done += 1
-                seen = self._do(act)
+                answer = self._do(act)
+                if answer is None:
+                    self._held[id(act)] = living
+                    continue
+                seen = answer
             else:
                 seen = Seen.WOKEN
             plan = self._next_of(living, time, seen)
-            if plan is None:
-                heapq.heappop(planned)
-            else:
-                heapq.heapreplace(planned, plan)
+            if plan is not None:
+                heapq.heappush(planned, plan)
+
+    def resume(self, act: Act, seen: Seen) -> None:
+        """Let somebody see what came of an act that had to wait, and go on."""
+        life = self._held.pop(id(act))
+        self._late.add(id(life))
+        plan = self._next_of(life, self._now, seen)
+        if plan is not None:
+            heapq.heappush(self._planned, plan)
 
     def _next_of(self, life: Life, now: int, seen: Seen | None) -> _Plan | None:
         """What a life does next; None where it is over."""
         try:
             act = next(life) if seen is None else life.send(seen)
         except StopIteration:
+            self._late.discard(id(life))
             return None
+        if act.time < now and id(life) in self._late:
+            act.time = now
         if act.time < now - _MILLISECOND:  # acts are sent to the millisecond
             who = f"{act.account.name} with {act.type}" if isinstance(act, Act) else "somebody who waits"
             raise ValueError(f"a life goes back in time: {who}")

@@ -17,15 +17,17 @@ import msgspec
 from fairgate.domain.action import Action
 from fairgate.domain.windows import DAY, HOUR, SECOND
 from fairgate.simulate.acts import Account, Act, Actor, Seen, Value, stamp
+from fairgate.simulate.scarcity import Gate
 from fairgate.simulate.world_file import World
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What was decided on an event, and which rules and lists had a part in it."""
+    """What was decided on an event, which rules and lists had a part in it, and how likely it is abuse."""
 
     action: Action
     rules: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    probability: float = 0.0
 
 
 #: Decides on the CloudEvent of these bytes at a time.
@@ -127,6 +129,7 @@ class Service:
     """Takes acts in order of time. `done` is told of each, of what the company sends by itself, and of each review."""
 
     def __init__(self, world: World, rng: Random, decide: Decide, done: Callable[[Done | Reviewed], None]) -> None:
+        self._gate: Gate | None = None
         self._world = world
         self._spec = world.service
         self._rng = rng
@@ -136,8 +139,12 @@ class Service:
         self._later: list[tuple[int, int, Callable[[int], None]]] = []
         self._number = 0
 
-    def do(self, act: Act) -> Seen:
-        """Let somebody do something, or not."""
+    def put_behind(self, gate: Gate) -> None:
+        """Let compute be scarce: who asks for it is let through by a gate, or has to wait there."""
+        self._gate = gate
+
+    def do(self, act: Act) -> Seen | None:
+        """Let somebody do something, or not; None where they have to wait, until `turn` says what came of it."""
         later = self._later
         while later and later[0][0] <= act.time:
             time, _, what = heapq.heappop(later)
@@ -150,6 +157,20 @@ class Service:
             return self._over(Done(act, Seen.CLOSED))
         if act.dollars and standing.slow_until > act.time and not self._has_turn(standing, act.time):
             return self._over(Done(act, Seen.SLOWED))
+        if act.dollars and self._gate is not None:
+            passes = self._gate.ask(act)
+            if not passes:
+                return None if passes is None else self._over(Done(act, Seen.SLOWED))
+        return self._serve(act, standing)
+
+    def turn(self, act: Act, *, served: bool) -> Seen:
+        """What is seen by somebody who has waited, now that their turn has come, or that it was in vain."""
+        standing = self._standing[act.account.name]
+        if standing.closed:
+            return self._over(Done(act, Seen.CLOSED))
+        return self._serve(act, standing) if served else self._over(Done(act, Seen.SLOWED))
+
+    def _serve(self, act: Act, standing: Standing) -> Seen:
         seen = self._send(act, standing)
         if act.dollars and seen.served:
             self._classify(act, standing)
@@ -162,7 +183,13 @@ class Service:
         raw = _envelope(act, event)
         self._remember(act, event, standing)
         verdict = self._decide(raw, act.time)
-        return self._over(self._acted(act, event, raw, verdict, standing))
+        done = self._acted(act, event, raw, verdict, standing)
+        if self._gate is not None:
+            if verdict.probability:
+                self._gate.decided(act.account, verdict.probability, act.time)
+            if act.type == "payment.charged" and done.seen.served and act.data.get("outcome") == "accepted":
+                self._gate.paid(act.account)
+        return self._over(done)
 
     def _over(self, done: Done) -> Seen:
         self._done(done)
@@ -257,6 +284,8 @@ class Service:
         standing.lock_out()
         standing.passed_until = time + int(self._spec.challenge_hours * HOUR)
         self._done(Reviewed(time, account, standing.closed, self._spec.review_dollars.draw(self._rng)))
+        if self._gate is not None:
+            self._gate.found(account, bad=standing.closed)
         self._label(account, time, bad=standing.closed, said_by=said_by)
 
     def _label(self, account: Account, time: int, *, bad: bool, said_by: str) -> None:

@@ -9,12 +9,14 @@ import msgspec
 
 from fairgate.domain.errors import NotPlayable
 from fairgate.domain.windows import DAY
+from fairgate.simulate.acts import Act, Life
 from fairgate.simulate.honest.people import SEGMENTS, births, people
 from fairgate.simulate.market import Market
 from fairgate.simulate.models import MODELS
 from fairgate.simulate.operator import Entry, Operator, Scene
 from fairgate.simulate.opponents import archetypes
 from fairgate.simulate.play import Stage
+from fairgate.simulate.scarcity import Gate, Scarcity
 from fairgate.simulate.service import Decide, Done, Reviewed, Service
 from fairgate.simulate.victims import Victims
 from fairgate.simulate.world_file import Known, Loaded
@@ -38,9 +40,11 @@ class Simulation:
     def __init__(self, world: Loaded, days: int, seed: int, decide: Decide, told: Told) -> None:
         self.world = world
         self.days = days
+        self.seed = seed
         spec = world.world
         self._told = told
-        self._stage = Stage(Service(spec, Random(f"{seed} service"), decide, self._tell).do)
+        self._service = Service(spec, Random(f"{seed} service"), decide, self._tell)
+        self._stage = Stage(self._service.do)
         honest = people(world, days, seed)
         self._stage.add(births(honest, world, seed))
         victims = Victims(honest, self._stage, spec.service.notice_hours, Random(f"{seed} victims"))
@@ -60,6 +64,19 @@ class Simulation:
         self._told(each)
         if isinstance(each, Done) and each.cost and each.act.abuse:
             self._by_name[each.act.actor.name].pay("challenges", each.cost, each.act.time)
+
+    def make_scarce(self, scarcity: Scarcity) -> Gate:
+        """Let compute be scarce from the first day on; what comes of that, the gate tells."""
+        gate = Gate(scarcity, self.seed, sorted(self._by_name), self._turn, self._look_at)
+        self._service.put_behind(gate)
+        return gate
+
+    def _turn(self, act: Act, served: bool) -> None:  # noqa: FBT001 - as the gate calls it
+        """Somebody who has waited is served, or not, and goes on."""
+        self._stage.resume(act, self._service.turn(act, served=served))
+
+    def _look_at(self, time: int, life: Callable[[], Life]) -> None:
+        self._stage.add([(time, life)])
 
     @property
     def ends(self) -> int:

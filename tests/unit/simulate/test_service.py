@@ -43,7 +43,9 @@ class Company:
         forbidden: float = 0.0, disputed: str = "", **data: Value,
     ) -> Seen:  # fmt: skip
         act = Act(T0 + after, kind, who, by or who.owner, {**data}, dollars, disputed, forbidden)
-        return self.service.do(act)
+        seen = self.service.do(act)
+        assert seen is not None  # nobody waits where nothing is scarce
+        return seen
 
     def said(self, kind: str) -> list[dict[str, object]]:
         """What was sent of a type, with its time."""

@@ -70,6 +70,33 @@ def ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
+# -------------------------------------------------------------------------------------------- of compute that is scarce
+
+
+def capture(run: Outcome) -> float | None:
+    """The part of what was served that opponents got, where compute was scarce."""
+    return None if run.scarce is None else run.scarce.capture
+
+
+def goodput(run: Outcome) -> float | None:
+    """The part of what honest people asked for that they got in time."""
+    return None if run.scarce is None else ratio(run.scarce.honest.served, run.scarce.honest.asked)
+
+
+def wronged(run: Outcome) -> float | None:
+    """The same of people whose account is wrongly counted among a farm's, against that of all."""
+    all_of_them = goodput(run)
+    if run.scarce is None or not all_of_them:
+        return None
+    part = ratio(run.scarce.honest.wrongly_served, run.scarce.honest.wrongly_asked)
+    return None if part is None else part / all_of_them
+
+
+def waited(run: Outcome, part: str) -> float | None:
+    """A quantile of how long honest people waited for what they got, in seconds: `p50`, `p95` or `p99`."""
+    return None if run.scarce is None else float(getattr(run.scarce.honest, part))
+
+
 # ---------------------------------------------------------------------------------------------------------- of one run
 
 

@@ -49,7 +49,7 @@ class Judge:
         if not (decision.rules or decision.lists):
             return ALLOWED if decision.action == ALLOWED.action else Verdict(decision.action)
         counted = tuple(rule for rule in decision.rules if rule not in decision.silent)
-        return Verdict(decision.action, counted, decision.lists)
+        return Verdict(decision.action, counted, decision.lists, decision.probability)
 
     def _enter(self, time: int, model: str) -> None:
         try:

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from fairgate.simulate.scarcity import Scarce
+
 
 class Opponents(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the opponents of one archetype.
@@ -81,7 +83,10 @@ class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One run: a world (by name and fingerprint), a pack (by its label), a seed, and so many of `asked` days."""
+    """One run: a world (by name and fingerprint), a pack (by its label), a seed, and so many of `asked` days.
+
+    `scarce` is what came of compute that was scarce; None where it was not.
+    """
 
     world: str
     fingerprint: str
@@ -96,3 +101,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     rules: dict[str, RuleOutcome]
     reviews: int
     review_dollars: float
+    scarce: Scarce | None = None

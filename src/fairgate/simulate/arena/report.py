@@ -22,6 +22,12 @@ OF_HONEST: Final[dict[str, Callable[..., float | None]]] = {
     "denied": partial(figures.benign, what="denied"), "challenged": partial(figures.benign, what="challenged"),
     "throttled": partial(figures.benign, what="throttled"), "requests_stopped": figures.stopped,
 }  # fmt: skip
+#: Figures of compute that was scarce.
+OF_SCARCE: Final[dict[str, Figure]] = {
+    "capture": figures.capture, "goodput": figures.goodput, "wronged": figures.wronged,
+    "p50": partial(figures.waited, part="p50"), "p95": partial(figures.waited, part="p95"),
+    "p99": partial(figures.waited, part="p99"),
+}  # fmt: skip
 Figures = dict[str, Estimate]
 
 
@@ -41,7 +47,8 @@ class RuleFigures(msgspec.Struct, frozen=True):
 class PackReport(msgspec.Struct, frozen=True):
     """What came of one pack. `tuned` are the archetypes that it was tuned on, `left_out` those that it was not.
 
-    `first` counts accounts by what was the first to act on them, layer and name, for each archetype.
+    `first` counts accounts by what was the first to act on them, layer and name, for each archetype. `scarce` has
+    figures only where compute was.
     """
 
     pack: str
@@ -58,6 +65,7 @@ class PackReport(msgspec.Struct, frozen=True):
     ways: dict[str, tuple[dict[str, int], dict[str, int]]]
     reviews: Estimate
     review_dollars: Estimate
+    scarce: Figures
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -170,6 +178,7 @@ def _of_pack(runs: Sequence[Outcome], left_out: Collection[str]) -> PackReport:
         ways={kind: (_ways(runs, kind, 0), _ways(runs, kind, 1)) for kind in kinds},
         reviews=figures.of(runs, lambda run: float(run.reviews)),
         review_dollars=figures.of(runs, lambda run: run.review_dollars),
+        scarce={name: figures.of(runs, each) for name, each in OF_SCARCE.items()} if runs[0].scarce else {},
     )
 
 

@@ -10,6 +10,7 @@ from fairgate.simulate.arena.judge import Judge
 from fairgate.simulate.arena.outcome import Outcome
 from fairgate.simulate.arena.tally import Tally
 from fairgate.simulate.operator import Entry
+from fairgate.simulate.scarcity import Scarcity
 from fairgate.simulate.service import Done, Reviewed
 from fairgate.simulate.simulation import Simulation, Told
 from fairgate.simulate.world_file import Loaded
@@ -23,12 +24,16 @@ GoOn = Callable[[int, int], bool]
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """A world that is to be played for so many days against a pack, from a seed."""
+    """A world that is to be played for so many days against a pack, from a seed.
+
+    With `scarcity`, compute is scarce.
+    """
 
     world: Loaded
     checked: CheckedPack
     days: int
     seed: int
+    scarcity: Scarcity | None = None
 
 
 def run(
@@ -49,6 +54,7 @@ def run(
             one(each)
 
     simulation = Simulation(world, days, game.seed, judge.decide, tell)
+    gate = simulation.make_scarce(game.scarcity) if game.scarcity is not None else None
     tally = Tally(world, days, {each.name: each.archetype for each in simulation.operators})
     told += [tally] if watch is None else [tally, watch(simulation)]
     played = 0
@@ -59,7 +65,7 @@ def run(
     return Outcome(
         world=world.world.name,
         fingerprint=world.digest,
-        pack=game.checked.pack.label,
+        pack=game.checked.pack.label + (f", {game.scarcity.words}" if game.scarcity is not None else ""),
         seed=game.seed,
         days=played,
         asked=days,
@@ -70,4 +76,5 @@ def run(
         rules=tally.rules(ended),
         reviews=tally.reviews,
         review_dollars=tally.review_dollars,
+        scarce=gate.result() if gate is not None else None,
     )

@@ -54,6 +54,11 @@ def hours(value: Estimate | None) -> str:
     return _with_interval(value, lambda each: f"{each:,.1f}", " h")
 
 
+def seconds(value: Estimate | None) -> str:
+    """Seconds, with their interval."""
+    return _with_interval(value, lambda each: f"{each:,.1f}", " s")
+
+
 def times(value: Estimate | None) -> str:
     """So many times as much, with its interval."""
     if value is not None and value.mean is not None and value.mean >= CAPPED:

@@ -16,6 +16,8 @@ def sections(report: ArenaReport) -> Iterator[Section]:
     yield _about(report)
     if report.comparison is not None:
         yield from _compared(report.comparison)
+    if report.packs[0].scarce:
+        yield _scarce(report)
     for pack in report.packs:
         yield from _of_pack(pack, report)
 
@@ -33,6 +35,32 @@ def _about(report: ArenaReport) -> Section:
         days = sorted({each.days for each in report.outcomes})
         words.append(f"Stopped early: runs have {days[0]} to {days[-1]} of {report.asked} days.")
     return Section("In short", (*words, *(_in_short(pack) for pack in report.packs)))
+
+
+def _scarce(report: ArenaReport) -> Section:
+    """Who got the compute, where there was too little of it."""
+    of = next(each.scarce.scarcity for each in report.outcomes if each.scarce is not None)
+    told = (
+        f"Compute was scarce: {of.dollars_per_hour:,.2f} dollars' worth an hour. With fair shares {of.links:.0%} of an "
+        f"opponent's accounts are known to belong together, and {of.false_links:.1%} of honest accounts are wrongly "
+        "counted among them; both come from the world's truth, for nothing finds links yet."
+    )
+    means = (
+        "`honest served` is what honest people got of what they asked, `wrongly linked` that of people who are counted "
+        "among a farm's, against all; waits are those of honest people."
+    )
+    head = ("who is served first", "opponents got", "honest served", "wrongly linked", "waited p50", "p95", "p99")
+    rows = [
+        (
+            pack.pack,
+            tables.share(pack.scarce["capture"], 1),
+            tables.share(pack.scarce["goodput"], 1),
+            tables.share(pack.scarce["wronged"]),
+            *(tables.seconds(pack.scarce[name]) for name in ("p50", "p95", "p99")),
+        )
+        for pack in report.packs
+    ]
+    return Section("Scarce compute", (told, means), head, tuple(rows))
 
 
 def _in_short(pack: PackReport) -> str:

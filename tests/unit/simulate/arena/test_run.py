@@ -7,6 +7,7 @@ import pytest
 
 from fairgate.simulate.arena.outcome import Outcome
 from fairgate.simulate.arena.run import Game, run
+from fairgate.simulate.scarcity import Scarcity
 from fairgate.simulate.world_file import Loaded
 from fairgate.wiring import load_checked
 from tests.unit.simulate.worlds import world_of
@@ -74,3 +75,24 @@ def test_an_outcome_goes_to_json_and_back(world: Loaded, tmp_path: Path) -> None
     found = played(world, days=3)
     (tmp_path / "run.json").write_bytes(msgspec.json.encode(found))
     assert msgspec.json.decode((tmp_path / "run.json").read_bytes(), type=Outcome) == found
+
+
+def test_scarce_compute_changes_who_is_served_and_nothing_where_there_is_plenty(world: Loaded) -> None:
+    def scarce(dollars: float, *, fair: bool) -> Outcome:
+        game = Game(world, load_checked("baseline"), DAYS, 1, Scarcity(dollars, fair=fair, links=1.0))
+        return run(game)
+
+    plenty = scarce(1e6, fair=True)
+    assert plenty.scarce is not None
+    as_ever = played(world, "baseline")
+    assert (plenty.opponents, plenty.honest) == (as_ever.opponents, as_ever.honest)
+    assert plenty.scarce.honest.served == pytest.approx(plenty.scarce.honest.asked)
+    honest = sum(each.compute for each in as_ever.honest.values())
+    little = (honest + sum(each.compute for each in as_ever.opponents.values())) / DAYS / 24
+    shares, queue = scarce(little, fair=True), scarce(little, fair=False)
+    assert shares.scarce is not None
+    assert queue.scarce is not None
+    assert shares.pack.endswith("fair shares")
+    assert queue.pack.endswith("first come, first served")
+    assert (shares.scarce.capture or 0) < (queue.scarce.capture or 0)
+    assert timeless(scarce(little, fair=True)) == timeless(shares)
