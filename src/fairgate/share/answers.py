@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from fairgate.share.node import Node
-from fairgate.share.usage import MOST_CAPACITY, Usage, amount, tokens
+from fairgate.share.usage import MOST_CAPACITY, Usage, amount, tokens, usage_of
 
 
 class Reason(StrEnum):
@@ -97,7 +97,7 @@ class Grant(Request):
 
         Raises ValueError for what can't be, which ends nothing.
         """
-        return self._keeper.settle_of(self, Usage(input, output, cached, amount("gpu_seconds", gpu_seconds)))
+        return self._keeper.settle_of(self, usage_of(input, output, cached, gpu_seconds))
 
     def settle_cost(self, cost: float) -> bool:
         """Count a cost that is known by itself, and end the grant; False where it has ended before.

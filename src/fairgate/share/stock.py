@@ -33,6 +33,8 @@ class Stock:
         self.pool = pool
         self.tree = Tree(pool.capacity)
         self.capacity = pool.capacity
+        #: What may be saved up.
+        self.burst = pool.capacity if pool.burst is None else pool.burst
         self.since = now
         self.level = self.burst
         #: Grants that have not ended, the one that was touched longest ago first.
@@ -45,11 +47,6 @@ class Stock:
         self._mean_output = _FIRST_OUTPUT
         self._deadlines: list[tuple[float, int, Queued]] = []
 
-    @property
-    def burst(self) -> float:
-        """What may be saved up."""
-        return self.capacity if self.pool.burst is None else self.pool.burst
-
     def refill(self, now: float) -> None:
         """Let time pass; a step back is none."""
         if now > self.since:
@@ -60,6 +57,7 @@ class Stock:
     def change(self, capacity: float) -> None:
         """Have another capacity from now on; what was saved up beyond its burst is gone."""
         self.capacity = capacity
+        self.burst = capacity if self.pool.burst is None else self.pool.burst
         self.level = min(self.level, self.burst)
         self.tree.change(capacity, self.since)
 

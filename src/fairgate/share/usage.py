@@ -4,17 +4,18 @@ import math
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
+
 #: No request has so many tokens, nor takes so many seconds: whoever says so is mistaken or lies.
 MOST: Final = 1_000_000_000
 #: No pool has so much capacity, in cost units a second.
 MOST_CAPACITY: Final = 1e15
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens read and written, tokens of the input that came from a cache, and seconds of a processor, where known.
 
-    Tool calls and retries are usage like any other. Raises ValueError for what can't be.
+    Tool calls and retries are usage like any other.
     """
 
     input: int = 0
@@ -22,14 +23,15 @@ class Usage:
     cached: int = 0
     gpu_seconds: float = 0.0
 
-    def __post_init__(self) -> None:
-        """Refuse what can't be."""
-        tokens("input", self.input)
-        tokens("output", self.output)
-        tokens("cached", self.cached)
-        amount("gpu_seconds", self.gpu_seconds)
-        if self.cached > self.input:
-            raise ValueError(f"cached: {self.cached} of {self.input} tokens can't have come from a cache")
+
+def usage_of(read: object, written: object, cached: object = 0, gpu_seconds: object = 0.0) -> Usage:
+    """The usage that somebody tells of; raises ValueError for what can't be."""
+    usage = Usage(
+        tokens("input", read), tokens("output", written), tokens("cached", cached), amount("gpu_seconds", gpu_seconds)
+    )
+    if usage.cached > usage.input:
+        raise ValueError(f"cached: {usage.cached} of {usage.input} tokens can't have come from a cache")
+    return usage
 
 
 class Cost(Protocol):
