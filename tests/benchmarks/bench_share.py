@@ -25,7 +25,8 @@ from fairgate.wiring import calm_collector
 from tests.benchmarks.rows import Row
 from tests.shared import shared_data
 
-_SEEDS: Final = (7, 8, 9)
+#: Weights were chosen on others: 7, 8 and 101 to 103.
+_SEEDS: Final = (21, 22, 23)
 _PEERS: Final = (("vtc", "VTC"), ("token_bucket", "token buckets"))
 _ACCOUNTS: Final = 100_000
 _REQUESTS: Final = 200_000
@@ -63,8 +64,8 @@ def run() -> list[Row]:
         ),
         *played.rows("captured, 80 % of links known, AUC .97", _HIDDEN, _capture, "<=", 20),
         *played.rows("captured by 20 new accounts a second", _CHURN, _capture, "<=", 7),
-        *played.rows("goodput behind one NAT, of that of all alike", _HIDDEN, _ratio(NAT), ">=", 0.95, "x"),
-        *played.rows("goodput of those wrongly linked, likewise", _HIDDEN, _ratio(LINKED), ">=", 0.6, "x"),
+        *_behind_nat(played),
+        *played.rows("goodput of those wrongly linked, of that of all alike", _HIDDEN, _ratio(LINKED), ">=", 0.6, "x"),
         Row("    at AUC .995", played.mean(_TELLING, "fair", _ratio(LINKED)), "x"),
         Row("captured, 80 % of links known, AUC .995", played.mean(_TELLING, "fair", _capture), "%"),
         _by_clusters(played, "behind one NAT", NAT),
@@ -117,6 +118,17 @@ def _beside(name: str, figure: Callable[[str], float], op: str, target: float | 
         first,
         *(Row(f"    by {peer}", value, unit) for (_, peer), value in zip(_PEERS, (vtc, buckets), strict=True)),
     ]
+
+
+def _behind_nat(played: _Played) -> list[Row]:
+    """What an address in common takes from honest people: what they get with it, of what they get without."""
+
+    def left(policy: str) -> float:
+        plans = (_HIDDEN, replace(_HIDDEN, nat_link=0.0))
+        with_it, without = (played.mean(each, policy, lambda found: found.groups[NAT].goodput) for each in plans)
+        return with_it / without
+
+    return _beside("goodput behind one NAT, of that of the same people with an address each", left, ">=", 0.95, "x")
 
 
 def _by_clusters(played: _Played, name: str, group: str) -> Row:

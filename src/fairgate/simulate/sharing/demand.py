@@ -24,8 +24,6 @@ PACE: Final = 20.0
 PATIENCE: Final = 60.0
 #: How likely the link of an account is that is taken for one of the farm's, rightly or wrongly.
 LIKELY: Final = 0.98
-#: How likely people who share an address are linked: not very.
-UNLIKELY: Final = 0.2
 #: What accounts are called that belong to a group of interest.
 NAT, LINKED, NEWCOMER = "nat", "linked", "newcomer"
 
@@ -34,12 +32,13 @@ NAT, LINKED, NEWCOMER = "nat", "linked", "newcomer"
 class Plan:
     """What is to be played.
 
-    `accounts` honest ones ask for `load` times the capacity. Among them `nat` share an address, `false_links` are
-    wrongly taken for accounts of the farm, and `newcomers` have never been seen before. A farm of `farm` accounts keeps
-    `backlog` requests each waiting; `links` of its accounts are known to belong together. Besides, `churn` accounts a
-    second come that have never been seen, ask once, and are never seen again. `auc` is how well trust tells who is who;
-    it is calibrated on the accounts that no link is known of, for that none is known says something as well. `ceil`,
-    where given, is the most of the capacity for what is known of the farm.
+    `accounts` honest ones ask for `load` times the capacity. Among them `nat` share an address, which links them with a
+    likelihood of `nat_link` (on a campus hardly any two accounts are one person's); `false_links` are wrongly taken for
+    accounts of the farm, and `newcomers` have never been seen before. A farm of `farm` accounts keeps `backlog`
+    requests each waiting; `links` of its accounts are known to belong together. Besides, `churn` accounts a second come
+    that have never been seen, ask once, and are never seen again. `auc` is how well trust tells who is who; it is
+    calibrated on the accounts that no link is known of, for that none is known says something as well. `ceil`, where
+    given, is the most of the capacity for what is known of the farm.
     """
 
     accounts: int = 200
@@ -51,6 +50,7 @@ class Plan:
     auc: float = 0.97
     churn: float = 0.0
     nat: int = 20
+    nat_link: float = 0.1
     false_links: int = 5
     newcomers: int = 10
     ceil: float | None = None
@@ -188,7 +188,7 @@ def _people(plan: Plan, clients: Sequence[str], churners: int) -> Iterator[Perso
         judge = new if group == NEWCOMER else old
         known = Known(f"honest {number}", trust=judge.trust(rng, honest=True), newcomer=group == NEWCOMER)
         if group == NAT:
-            known = replace(known, cluster="address", p_link=UNLIKELY)
+            known = replace(known, cluster="address", p_link=plan.nat_link)
         elif group == LINKED:
             known = replace(known, cluster="farm", p_link=LIKELY)
         yield Person(known, honest=True, group=group, client=client)
