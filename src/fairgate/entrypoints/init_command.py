@@ -2,10 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from msgspec import inspect
+from msgspec import NODEFAULT, inspect
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.domain.access import Scope
@@ -71,11 +71,12 @@ def settings_file() -> str:
     set_here = {"pack": PACK, "data": DATA}
     shape = inspect.type_info(Settings)
     assert isinstance(shape, inspect.StructType)  # noqa: S101 - tells the types: Settings is a struct
-    top, tables = [], []
+    top: list[str] = []
+    tables: list[str] = []
     for field in shape.fields:
         kind = _bare(field.type)
         if isinstance(kind, inspect.StructType):
-            tables.append(f"# {_about(field)}\n[{field.name}]\n" + "\n".join(map(_comment, kind.fields)))
+            tables += _tables(f"[{field.name}]", field, kind)
         elif isinstance(kind, inspect.DictType):
             inner = kind.value_type
             assert isinstance(inner, inspect.StructType)  # noqa: S101 - settings has no other tables by name
@@ -84,6 +85,28 @@ def settings_file() -> str:
         else:
             top.append(f"# {_about(field)}\n{field.name} = {_toml(set_here[field.name])}")
     return _HEAD + "\n".join(top) + "\n\n" + "\n\n".join(tables) + "\n"
+
+
+def _tables(head: str, field: inspect.Field, kind: inspect.StructType) -> Iterator[str]:
+    """A table under its head, and those in it. A table of which there may be several is a comment, with all in it."""
+    path = head.strip("#[]")
+    inner = {each.name: _inner(each) for each in kind.fields}
+    keys = [_comment(each) for each in kind.fields if inner[each.name] is None]
+    yield "\n".join((f"# {_about(field)}", head, *keys))
+    for each in kind.fields:
+        within = inner[each.name]
+        if within is not None:
+            several = isinstance(_bare(each.type), inspect.ListType)
+            name = f"[[{path}.{each.name}]]" if several else f"[{path}.{each.name}]"
+            yield from _tables(f"#{name}" if several or head.startswith("#") else name, each, within)
+
+
+def _inner(field: inspect.Field) -> inspect.StructType | None:
+    """The kind of table that a key is, or has several of; None for a plain value."""
+    kind = _bare(field.type)
+    if isinstance(kind, inspect.ListType):
+        kind = kind.item_type
+    return kind if isinstance(kind, inspect.StructType) else None
 
 
 def sample_event(pack: Pack) -> str:
@@ -113,9 +136,10 @@ def _words(folder: Path, pack: Pack, settings: Settings, key: str) -> tuple[str,
 
 
 def _comment(field: inspect.Field) -> str:
-    if field.default is None:
+    default = field.default if field.default_factory is NODEFAULT else field.default_factory()
+    if default is None:
         return f"# {field.name} is not set. {_about(field)}"
-    return f"#{field.name} = {_toml(field.default)}  # {_about(field)}"
+    return f"#{field.name} = {_toml(default)}  # {_about(field)}"
 
 
 def _toml(value: object) -> str:

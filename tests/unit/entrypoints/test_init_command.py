@@ -22,6 +22,11 @@ from fairgate.settings import (
     LogSettings,
     Retention,
     Settings,
+    ShareLeases,
+    SharePool,
+    SharePrices,
+    ShareSettings,
+    ShareSpeeds,
     TelemetrySettings,
     read_settings,
 )
@@ -88,12 +93,16 @@ def test_the_settings_file_says_every_key_with_its_default(tmp_path: Path) -> No
     text = re.sub(r"(?m)^#(?=[a-z\[])", "", init_command.settings_file())
     file.write_text(text.replace('data = "data"', 'data = "fairgate-data"').replace('pack = "pack"', 'pack = "ai_api"'))
     expected = Settings(
-        data=tmp_path / "fairgate-data", call_site={"default": CallSite()}, retention={"default": Retention()}
+        data=tmp_path / "fairgate-data",
+        call_site={"default": CallSite()},
+        retention={"default": Retention()},
+        share=ShareSettings(pool=[SharePool()]),
     )
     assert read_settings(file) == expected
-    for table in (Settings, DoorSettings, CallSite, LogSettings, DeskSettings, Retention, TelemetrySettings):
+    for table in (Settings, DoorSettings, CallSite, LogSettings, DeskSettings, Retention, TelemetrySettings,
+                  ShareSettings, ShareLeases, SharePool, SharePrices, ShareSpeeds):  # fmt: skip
         for key in table.__struct_fields__:
-            assert re.search(rf"(?m)^(# {key} is not set\.|\[?{key}|\[{key}\.default\])", text), key
+            assert re.search(rf"(?m)^(# {key} is not set\.|{key} = |\[+[a-z.]*{key}(\.default)?\])", text), key
 
 
 @pytest.mark.parametrize("name", ["fairgate.toml", "pack", "data"])
