@@ -187,13 +187,15 @@ class Share:
 
     def _advance(self, stock: Stock) -> None:
         stock.refill(self._clock())
-        for key in stock.expire():
-            del self._by_id[key]
+        if stock.since >= stock.expires_at:
+            for key in stock.expire():
+                del self._by_id[key]
         if stock.queued:
             for queued in stock.late():
                 del self._by_id[queued.id]
                 self._outcomes.append(Denied(queued.id, Reason.LATE, self._retry_after(stock)))
-            self._outcomes.extend(stock.serve())
+            if stock.level > 0:
+                self._outcomes.extend(stock.serve())
 
     def _stock(self, model: str) -> Stock | None:
         stock = self._stock_of.get(model)
@@ -204,9 +206,9 @@ class Share:
         return stock
 
     def _node(self, stock: Stock, account: str) -> AccountNode:
-        """The account's node in a pool that is up to date."""
+        """The account's node in a pool that is up to date. Those who wait have their turn with `advance`."""
         _name(account)
-        self._advance(stock)
+        stock.refill(self._clock())
         standing = self.standings.get(account)
         if standing is None:
             if account in self._passing:

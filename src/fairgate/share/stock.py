@@ -40,6 +40,8 @@ class Stock:
         #: Grants that have not ended, the one that was touched longest ago first.
         self.grants: dict[str, Grant] = {}
         self.queued: dict[str, Queued] = {}
+        #: Before this, no grant ends by itself.
+        self.expires_at = now + pool.grant_seconds
         self.waiting_cost = 0.0
         #: What was used, in all, as far as it is known.
         self.used = 0.0
@@ -192,9 +194,11 @@ class Stock:
         while self.grants:
             grant = next(iter(self.grants.values()))
             if grant.touched + self.pool.grant_seconds > self.since:
+                self.expires_at = grant.touched + self.pool.grant_seconds
                 return
             self.settle(grant, grant.counted)
             yield grant.id
+        self.expires_at = self.since + self.pool.grant_seconds
 
     def next_at(self) -> float | None:
         """When something is due: capacity for those who wait, the end of a ceiling, a deadline, or a grant's end."""
