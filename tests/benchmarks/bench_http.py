@@ -21,6 +21,7 @@ import httpx
 
 from tests.benchmarks.mix import bodies
 from tests.benchmarks.rows import Row
+from tests.benchmarks.service import served
 from tests.e2e.doors import COMMAND, ENVIRONMENT, ROOT, free_port
 
 #: On the disk that the checkout is on: a machine's folder for temporary files may be memory.
@@ -71,15 +72,8 @@ def door(folder: Path, *, desk: bool = False, core: str = "0") -> Iterator[int]:
         f"data = {str(folder / 'data')!r}\n[door]\nport = {port}\nexpected_keys = 500000\n"
         f"[desk]\nenabled = {str(desk).lower()}\nport = 0\n"
     )
-    command = ["taskset", "-c", core, *COMMAND, "serve", "--config", str(folder / "fairgate.toml")]
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=output, stderr=output)
-    try:
-        _until_ready(process, port, folder)
+    with served([*COMMAND, "serve", "--config", str(folder / "fairgate.toml")], port, folder, core):
         yield port
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def throughput(folder: Path, port: int) -> float:
@@ -139,19 +133,6 @@ def _send_batches(port: int, events: list[bytes]) -> None:
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(send, batches))
-
-
-def _until_ready(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError((folder / "output").read_text())
 
 
 def synced(folder: Path) -> float:

@@ -22,12 +22,13 @@ import httpx
 import uvicorn
 import uvloop
 
+from tests.benchmarks.load import paced
 from tests.benchmarks.rows import Row
+from tests.benchmarks.service import served
 from tests.e2e.doors import COMMAND, ENVIRONMENT, ROOT, free_port
 
 BUILD = ROOT / "build"
 _RATE, _SECONDS, _WARM = 2_000, 20, 5
-_CONNECTIONS = 64
 _ACCOUNTS = 10_000
 
 
@@ -57,7 +58,7 @@ def sidecar(folder: Path) -> Iterator[int]:
     (folder / "fairgate.toml").write_text(
         f"data = {str(folder / 'data')!r}\n[share]\nport = {port}\n[[share.pool]]\ncapacity = 1e9\n"
     )
-    with _served([*COMMAND, "share", "serve", "--config", str(folder / "fairgate.toml")], port, folder):
+    with served([*COMMAND, "share", "serve", "--config", str(folder / "fairgate.toml")], port, folder):
         yield port
 
 
@@ -65,34 +66,8 @@ def sidecar(folder: Path) -> Iterator[int]:
 def peer(folder: Path) -> Iterator[int]:
     """An application that only answers, on the same server and core."""
     port = free_port()
-    with _served([sys.executable, "-m", "tests.benchmarks.bench_sidecar", str(port)], port, folder):
+    with served([sys.executable, "-m", "tests.benchmarks.bench_sidecar", str(port)], port, folder):
         yield port
-
-
-@contextmanager
-def _served(program: list[str], port: int, folder: Path) -> Iterator[None]:
-    command = ["taskset", "-c", "0", *program]
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=output, stderr=output)
-    try:
-        _until_ready(process, port, folder)
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _until_ready(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            break
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError((folder / "output").read_text())
 
 
 def _measured(port: int, rate: float, seconds: float) -> dict[str, float]:
@@ -164,31 +139,12 @@ def _request(what: str, body: bytes) -> bytes:
 
 
 async def _load(port: int, rate: float, seconds: float) -> dict[str, float]:
-    count = int(rate * seconds)
     asked = {"model": "m", "input_tokens": 900, "max_output": 400, "deadline_ms": 1_000}
     requests = [
-        _request("acquire", json.dumps({"account": f"acc_{n % _ACCOUNTS}"} | asked).encode()) for n in range(count)
+        _request("acquire", json.dumps({"account": f"acc_{n % _ACCOUNTS}"} | asked).encode())
+        for n in range(int(rate * seconds))
     ]
-    idle: asyncio.Queue[_Connection] = asyncio.Queue()
-    latencies: list[float] = []
-    failed: list[bytes] = []
-    loop = asyncio.get_running_loop()
-    for _ in range(_CONNECTIONS):
-        await loop.create_connection(lambda: _Connection(idle, latencies, failed), "127.0.0.1", port)
-    start = time.perf_counter()
-    for number, request in enumerate(requests):
-        due = start + number / rate
-        ahead = due - time.perf_counter()
-        if ahead > 0.001:
-            await asyncio.sleep(ahead)
-        (await idle.get()).send(request, due)
-    for _ in range(_CONNECTIONS):
-        await idle.get()
-    took = time.perf_counter() - start
-    if failed:
-        raise RuntimeError(f"{len(failed)} of {count} failed: {failed[0]!r}")
-    cuts = statistics.quantiles(latencies, n=1_000)
-    return {"rate": count / took, "p50": 1e3 * cuts[499], "p99": 1e3 * cuts[989], "p999": 1e3 * cuts[998]}
+    return await paced(port, rate, requests, _Connection)
 
 
 if __name__ == "__main__":

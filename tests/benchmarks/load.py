@@ -9,7 +9,8 @@ import json
 import statistics
 import sys
 import time
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import uvloop
 
@@ -53,18 +54,26 @@ class _Connection(asyncio.Protocol):
 
 async def run(port: int, rate: float, seconds: float, seed: int) -> dict[str, float]:
     """Send, and tell the quantiles in milliseconds."""
-    count = int(rate * seconds)
     requests = [
         b"POST /v1/decide HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-        for body in bodies(count, seed, prefix="l")
+        for body in bodies(int(rate * seconds), seed, prefix="l")
     ]
-    idle: asyncio.Queue[_Connection] = asyncio.Queue()
+    return await paced(port, rate, requests, _Connection)
+
+
+async def paced(port: int, rate: float, requests: Sequence[bytes], kind: Callable[..., Any]) -> dict[str, float]:
+    """Send requests when each is due, over connections of a kind that is made with three things.
+
+    They are the queue that an idle one hands itself back to, and lists of latencies in seconds and of answers that are
+    none. Tells the rate and the quantiles in milliseconds.
+    """
+    idle: asyncio.Queue[Any] = asyncio.Queue()
     latencies: list[float] = []
     failed: list[bytes] = []
     loop = asyncio.get_running_loop()
     for _ in range(_CONNECTIONS):
-        await loop.create_connection(lambda: _Connection(idle, latencies, failed), "127.0.0.1", port)
+        await loop.create_connection(lambda: kind(idle, latencies, failed), "127.0.0.1", port)
     start = time.perf_counter()
     for number, request in enumerate(requests):
         due = start + number / rate
@@ -76,9 +85,9 @@ async def run(port: int, rate: float, seconds: float, seed: int) -> dict[str, fl
         await idle.get()
     took = time.perf_counter() - start
     if failed:
-        raise RuntimeError(f"{len(failed)} of {count} were not decided: {failed[0]!r}")
+        raise RuntimeError(f"{len(failed)} of {len(requests)} failed: {failed[0]!r}")
     cuts = statistics.quantiles(latencies, n=1_000)
-    return {"rate": count / took, "p50": 1e3 * cuts[499], "p99": 1e3 * cuts[989], "p999": 1e3 * cuts[998]}
+    return {"rate": len(requests) / took, "p50": 1e3 * cuts[499], "p99": 1e3 * cuts[989], "p999": 1e3 * cuts[998]}
 
 
 if __name__ == "__main__":

@@ -104,3 +104,30 @@ def serving(folder: Path, *, desk: bool = False, cores: str = "0", more: str = "
         yield service
     finally:
         service.stop()
+
+
+@contextmanager
+def served(program: Sequence[str], port: int, folder: Path, core: str = "0") -> Iterator[None]:
+    """A program on a core of its own, from when it is ready; what it says goes to `output` in a folder."""
+    command = ["taskset", "-c", core, *program]
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=output, stderr=output)
+    try:
+        _until_ready(process, port, folder)
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _until_ready(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    for _ in range(_PATIENCE):
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError((folder / "output").read_text())

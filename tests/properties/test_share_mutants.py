@@ -1,8 +1,5 @@
 """Faults planted in the share, each of which the random runs must find."""
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
-
 import pytest
 
 from fairgate.share.answers import Grant
@@ -13,22 +10,11 @@ from fairgate.share.standing import Cluster, Standing
 from fairgate.share.stock import Stock
 from fairgate.share.tree import Tree
 from fairgate.share.usage import Usage
+from tests.properties.planted import Mutants, Real, instead
 from tests.properties.share_cases import Run
 
-Real: TypeAlias = Callable[..., Any]
-
 _RUNS = 300
-_MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {}
-
-
-def mutant(plant: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
-    _MUTANTS[plant.__name__] = plant
-    return plant
-
-
-def instead(patch: pytest.MonkeyPatch, owner: type, name: str, of: Callable[[Real], Real]) -> None:
-    """Replace a method by what is made of it."""
-    patch.setattr(owner, name, of(getattr(owner, name)))
+mutant = Mutants()
 
 
 @mutant
@@ -161,9 +147,9 @@ def one_class_is_charged_twice(patch: pytest.MonkeyPatch) -> None:
     instead(patch, Node, "serve", serve)
 
 
-@pytest.mark.parametrize("name", sorted(_MUTANTS))
+@pytest.mark.parametrize("name", sorted(mutant))
 def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _MUTANTS[name](monkeypatch)
+    mutant[name](monkeypatch)
     with pytest.raises((AssertionError, KeyError)):  # noqa: PT012 - whichever run finds it
         for seed in range(_RUNS):
             Run(seed).play()

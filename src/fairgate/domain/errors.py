@@ -52,6 +52,7 @@ FairgateError
 +-- BadEntity             a value that can't identify an entity
 +-- BadLabel              a label that the pack can't take
 +-- BadSettings
++-- BadAmount             also a ValueError: what the share is asked or told that can't be
 +-- BadWorld              a world's file
 +-- NoSuchWorld           also a LookupError
 +-- NotPlayable           what the arena was asked for
@@ -434,6 +435,10 @@ class BadLabel(FairgateError):
 
 class BadSettings(FairgateError):
     """The settings can't be used."""
+
+
+class BadAmount(FairgateError, ValueError):
+    """What the share is asked or told can't be."""
 
 
 class BadWorld(FairgateError):

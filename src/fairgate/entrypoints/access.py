@@ -5,13 +5,15 @@ import re
 import secrets
 import string
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
 from fairgate.domain.access import ApiKey, Scope
 from fairgate.domain.errors import BadSettings, FairgateError
@@ -72,6 +74,23 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def of_this_machine(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request may be of a program here, and not of a web page in a browser here, whoever made that page.
+
+    A browser tells where a page came from, and names the host that the page asked for, even one that was made to point
+    at this machine.
+    """
+    return b"origin" not in headers and _is_here(headers.get(b"host", b""))
+
+
+@lru_cache(64)
+def _is_here(host: bytes) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host.decode('latin-1')}").hostname or "")
+    except ValueError:  # no host at all
+        return False
 
 
 def require_keys(host: str, keys: ApiKeys, now: int) -> None:

@@ -15,11 +15,11 @@ from fairgate.simulate.sharing.names import ABOUT
 from fairgate.simulate.sharing.outcome import Outcome, Report
 
 #: Colours that people with any kind of colour blindness tell apart (Okabe and Ito), each with a line of its own.
-_STYLES: Final[Mapping[str, tuple[str, str]]] = {
+_STYLES: Final[Mapping[str, tuple[str, str | tuple[int, tuple[int, ...]]]]] = {
     "fcfs": ("#6E6E6E", ":"),
     "token_bucket": ("#E69F00", "-."),
     "vtc": ("#56B4E9", "--"),
-    "clusters": ("#CC79A7", (0, (5, 1, 1, 1, 1, 1))),  # type: ignore[dict-item]
+    "clusters": ("#CC79A7", (0, (5, 1, 1, 1, 1, 1))),
     "fair": ("#000000", "-"),
 }
 _HONEST, _ABUSERS, _UNUSED = "#0072B2", "#D55E00", "#E3E3E3"

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from fairgate.domain.errors import BadAmount
 from fairgate.integrations.client import Asked, Refused, ShareClient
 from fairgate.integrations.gate import Fail, Gate, Ticket
 from fairgate.integrations.usage import Counter, Meter, one_an_event
@@ -96,12 +97,16 @@ class FairShare:
             return
         try:
             asked = self._ask(scope, body)
-            entered = None if asked is None else await client.meanwhile(self.gate.enter(asked))
         except (ValueError, TypeError, LookupError):  # what can't be read here must not pass unasked either
             await _answer(send, _FAILED, "invalid", "This request can't be read.", None)
             return
-        if entered is None:
+        if asked is None:
             await self._app(scope, client.receive, send)
+            return
+        try:
+            entered = await client.meanwhile(self.gate.enter(asked))
+        except BadAmount:
+            await _answer(send, _FAILED, "invalid", "This request can't be read.", None)
             return
         if isinstance(entered, Refused):
             await _refuse(send, entered)

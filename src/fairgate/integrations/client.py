@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import httpx
 import msgspec
 
+from fairgate.domain.errors import BadAmount
 from fairgate.integrations.driver import Driver, ShareClosed
 from fairgate.share import Grant, Usage
 
@@ -64,7 +65,7 @@ Answer: TypeAlias = Granted | Refused
 
 
 class ShareClient(Protocol):
-    """Where compute is shared out. `acquire` raises `ShareUnreachable`, and ValueError for what can't be asked.
+    """Where compute is shared out. `acquire` raises `ShareUnreachable`, and `BadAmount` for what can't be asked.
 
     What has been granted must be settled or aborted; more than once does no harm. If that doesn't arrive, the grant
     ends by itself, and is counted as it was estimated.
@@ -172,7 +173,7 @@ class Sidecar:
         if answer.status_code == _MANY or error.get("code") in {"too_large", "no_such_model"}:
             return Refused(str(error.get("code", "busy")), found.get("retry_after"))
         if answer.status_code in {400, 422}:
-            raise ValueError(error.get("reason", "this can't be asked"))
+            raise BadAmount(error.get("reason", "this can't be asked"))
         raise ShareUnreachable("an answer of another form", answer.status_code)
 
     def charge(self, grant: str, output: int) -> None:

@@ -71,7 +71,7 @@ class Driver:
         return len(self._waiting)
 
     def ask(self, account: str, model: str, read: int, most: int, patience: float) -> Grant | Denied | Waiting:
-        """Ask for compute; what is answered, or a place in the queue. Raises ValueError for what can't be."""
+        """Ask for compute; what is answered, or a place in the queue. Raises `BadAmount` for what can't be."""
         if self.closed:
             raise ShareClosed
         answer = self.share.acquire(account, model, read, most, patience)
@@ -87,7 +87,7 @@ class Driver:
         return Waiting(self, answer, outcome)
 
     async def acquire(self, account: str, model: str, read: int, most: int, patience: float) -> Grant | Denied:
-        """Ask for compute, and wait. Who is cancelled leaves the queue. Raises `ShareClosed` or ValueError."""
+        """Ask for compute, and wait. Who is cancelled leaves the queue. Raises `ShareClosed` or `BadAmount`."""
         answer = self.ask(account, model, read, most, patience)
         if not isinstance(answer, Waiting):
             return answer

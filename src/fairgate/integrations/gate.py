@@ -77,7 +77,7 @@ class Gate:
         self._out = False
 
     async def enter(self, asked: Asked) -> Ticket | Refused:
-        """Ask for a request, and wait. Who is cancelled leaves the queue. Raises ValueError for what can't be asked."""
+        """Ask for a request, and wait. Who is cancelled leaves the queue. Raises `BadAmount` for what can't be."""
         try:
             answer = await self._client.acquire(asked)
         except ShareUnreachable as error:

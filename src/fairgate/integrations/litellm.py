@@ -15,11 +15,13 @@ import math
 import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from fastapi import HTTPException
 from litellm.integrations.custom_logger import CustomLogger
+from pydantic import BaseModel
 
+from fairgate.domain.errors import BadAmount
 from fairgate.integrations.client import Asked, Refused, ShareClient, Sidecar
 from fairgate.integrations.gate import Fail, Gate, Ticket
 from fairgate.integrations.usage import CHARACTERS, Meter
@@ -44,9 +46,19 @@ _MOST_TOKENS = 1_000_000_000
 _STATUS = {"too_large": 413, "no_such_model": 404, "unavailable": 503}
 
 Data: TypeAlias = MutableMapping[str, Any]
+_AnswerT = TypeVar("_AnswerT")
 
 
-def account_of(key: Any) -> str:  # noqa: ANN401 - LiteLLM's UserAPIKeyAuth, of any of its versions
+class Key(Protocol):
+    """What is looked at of LiteLLM's `UserAPIKeyAuth`: the key that it has checked."""
+
+    user_id: str | None
+    team_id: str | None
+    token: str | None
+    api_key: str | None
+
+
+def account_of(key: Key) -> str:
     """Whose share a request is of: the user of the key, else its team, else the key itself."""
     if key.user_id:
         return str(key.user_id)
@@ -63,7 +75,7 @@ class FairShareHook(CustomLogger):  # type: ignore[misc] # LiteLLM's types are n
     """
 
     def __init__(
-        self, client: ShareClient, *, fail: Fail, deadline: float = 10.0, account: Callable[[Any], str] = account_of
+        self, client: ShareClient, *, fail: Fail, deadline: float = 10.0, account: Callable[[Key], str] = account_of
     ) -> None:
         super().__init__()
         self.gate = Gate(client, fail)
@@ -72,7 +84,13 @@ class FairShareHook(CustomLogger):  # type: ignore[misc] # LiteLLM's types are n
         self._tickets: OrderedDict[str, Ticket] = OrderedDict()
         self._count = 0
 
-    async def async_pre_call_hook(self, user_api_key_dict: Any, cache: object, data: Data, call_type: str) -> Data:  # noqa: ANN401, ARG002 - LiteLLM's parameters
+    async def async_pre_call_hook(
+        self,
+        user_api_key_dict: Key,
+        cache: object,  # noqa: ARG002 - LiteLLM passes it by name
+        data: Data,
+        call_type: str,
+    ) -> Data:
         """Ask before the model is called. Raises `HTTPException` where nothing is granted."""
         for name in _METADATA:
             if isinstance(data.get(name), MutableMapping):  # a client may send what it likes in it
@@ -84,14 +102,19 @@ class FairShareHook(CustomLogger):  # type: ignore[misc] # LiteLLM's types are n
         asked = Asked(self._account(user_api_key_dict), model, _input_tokens(data), most, self._deadline)
         try:
             entered = await self.gate.enter(asked)
-        except ValueError as error:
+        except BadAmount as error:
             raise HTTPException(400, {"error": "this can't be asked for"}) from error
         if isinstance(entered, Refused):
             raise _refusal(entered)
         self._follow(entered, data)
         return data
 
-    async def async_post_call_success_hook(self, data: Data, user_api_key_dict: object, response: Any) -> Any:  # noqa: ANN401, ARG002 - LiteLLM's parameters
+    async def async_post_call_success_hook(
+        self,
+        data: Data,
+        user_api_key_dict: object,  # noqa: ARG002 - LiteLLM passes it by name
+        response: _AnswerT,
+    ) -> _AnswerT:
         """Settle an answer that came in one piece."""
         ticket = self._ticket_of(data)
         usage = _usage_of(response, ticket)
@@ -102,7 +125,7 @@ class FairShareHook(CustomLogger):  # type: ignore[misc] # LiteLLM's types are n
 
     async def async_post_call_streaming_iterator_hook(
         self,
-        user_api_key_dict: object,  # noqa: ARG002 - LiteLLM's parameter
+        user_api_key_dict: object,  # noqa: ARG002 - LiteLLM passes it by name
         response: AsyncIterator[Any],
         request_data: Data,
     ) -> AsyncIterator[Any]:
@@ -123,9 +146,9 @@ class FairShareHook(CustomLogger):  # type: ignore[misc] # LiteLLM's types are n
     async def async_post_call_failure_hook(
         self,
         request_data: Data,
-        original_exception: Exception,  # noqa: ARG002 - LiteLLM's parameters
-        user_api_key_dict: object,  # noqa: ARG002
-        traceback_str: str | None = None,  # noqa: ARG002
+        original_exception: Exception,  # noqa: ARG002 - LiteLLM passes it by name
+        user_api_key_dict: object,  # noqa: ARG002 - likewise
+        traceback_str: str | None = None,  # noqa: ARG002 - likewise
     ) -> None:
         """Abort what has failed for good: after all retries and fallbacks."""
         ticket = self._ticket_of(request_data)
@@ -136,8 +159,8 @@ class FairShareHook(CustomLogger):  # type: ignore[misc] # LiteLLM's types are n
     async def async_log_success_event(
         self,
         kwargs: Data,
-        response_obj: Any,  # noqa: ANN401 - LiteLLM's parameter
-        start_time: object,  # noqa: ARG002 - likewise
+        response_obj: object,
+        start_time: object,  # noqa: ARG002 - LiteLLM passes it by name
         end_time: object,  # noqa: ARG002 - likewise
     ) -> None:
         """Settle a stream that told nothing of its usage by what LiteLLM has counted."""
@@ -243,10 +266,11 @@ def _usage_of(response: object, ticket: Ticket | None) -> Usage | None:
     return meter.usage(ticket.asked.input_tokens)
 
 
-def _table(value: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - a pydantic model of LiteLLM's, or a dict
+def _table(value: object) -> Mapping[str, Any] | None:
+    """What LiteLLM gives as a mapping, or as a model of pydantic."""
     if isinstance(value, Mapping):
         return value
-    return value.model_dump() if hasattr(value, "model_dump") else None
+    return value.model_dump() if isinstance(value, BaseModel) else None
 
 
 def _input_tokens(data: Mapping[str, Any]) -> int:

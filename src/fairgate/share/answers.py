@@ -88,21 +88,21 @@ class Grant(Request):
     def charge(self, output_so_far: int) -> bool:
         """Count what has been written so far, in all: where it is beyond the estimate, that is charged at once.
 
-        False where it says nothing new, or the grant has ended. Raises ValueError for what is no number of tokens.
+        False where it says nothing new, or the grant has ended. Raises `BadAmount` for what is no number of tokens.
         """
         return self._keeper.charge_of(self, tokens("output", output_so_far))
 
     def settle(self, input: int, output: int, cached: int = 0, gpu_seconds: float = 0.0) -> bool:  # noqa: A002 - its name everywhere
         """Count what was used instead of what was estimated, and end the grant; False where it has ended before.
 
-        Raises ValueError for what can't be, which ends nothing.
+        Raises `BadAmount` for what can't be, which ends nothing.
         """
         return self._keeper.settle_of(self, usage_of(input, output, cached, gpu_seconds))
 
     def settle_cost(self, cost: float) -> bool:
         """Count a cost that is known by itself, and end the grant; False where it has ended before.
 
-        For grants that were reserved by their cost. Raises ValueError for what can't be.
+        For grants that were reserved by their cost. Raises `BadAmount` for what can't be.
         """
         return self._keeper.settle_of(self, amount("cost", cost, MOST_CAPACITY))
 

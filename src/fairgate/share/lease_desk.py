@@ -39,7 +39,7 @@ class LeaseDesk:
         self._serial = 0
 
     def exchange(self, sent: Sent) -> Told:
-        """Take what a gateway says, and tell it what came of its wants. Raises ValueError for what can't be."""
+        """Take what a gateway says, and tell it what came of its wants. Raises `BadAmount` for what can't be."""
         self._move()
         gateway = self._gateway(sent)
         if gateway is None:

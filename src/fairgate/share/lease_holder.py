@@ -29,13 +29,14 @@ class LeaseHolder:
     is best a larger number at each start, such as the time: messages of an earlier process are told by it.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a share's, and who it is
+    def __init__(  # noqa: PLR0913 - a share's, and who it is
         self,
         gateway: str,
         pools: Sequence[Pool],
         terms: Terms,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
+        *,
         poll: float = _POLL,
         retry: float = _RETRY,
         born: int = 0,
@@ -48,7 +49,16 @@ class LeaseHolder:
         self._outcomes: list[Grant | Denied] = []
         self._prefix, self._count = f"{self._rng.getrandbits(48):012x}", 0
         came = self._outcomes.append
-        self.talk = Talk(gateway, self._prefix, born, self.tills, terms, clock, came, (poll, retry))
+        self.talk = Talk(
+            gateway=gateway,
+            process=self._prefix,
+            born=born,
+            tills=self.tills,
+            terms=terms,
+            clock=clock,
+            came=came,
+            pace=(poll, retry),
+        )
         #: Called when a request has made something to be sent.
         self.wake: Callable[[], None] = _nothing
 

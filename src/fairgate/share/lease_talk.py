@@ -36,8 +36,9 @@ class Talk:
     spent whatever it may have granted in it, and nothing is wanted before the desk has answered to the next one.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a gateway is made of
+    def __init__(  # noqa: PLR0913 - who a gateway is, and all that it works with
         self,
+        *,
         gateway: str,
         process: str,
         born: int,

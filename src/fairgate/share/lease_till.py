@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 
+from fairgate.domain.errors import BadAmount
 from fairgate.share.answers import Grant, Keeper, Queued
 from fairgate.share.ceiling import JUST_AFTER
 from fairgate.share.lease import Terms
@@ -54,7 +55,7 @@ class Till(Grants):
         purse = self.purses.get(account)
         if purse is None:
             if not isinstance(account, str) or not 0 < len(account) <= _LONGEST_NAME:
-                raise ValueError(f"account: it must be a text of 1 to {_LONGEST_NAME} characters")
+                raise BadAmount(f"account: it must be a text of 1 to {_LONGEST_NAME} characters")
             purse = self.purses[account] = Purse(account, self.root, self.mean_output)
             for _ in range(min(_LOOKS, len(self.purses) - _REMEMBERS)):
                 oldest = self.purses.pop(next(iter(self.purses)))

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from fairgate.domain.errors import BadAmount
 from fairgate.share.answers import Answer, Denied, Grant, Queued, Reason
 from fairgate.share.pool import Pool
 from fairgate.share.standing import NOBODY, Cluster, Standing
@@ -61,8 +62,8 @@ class Share:
     def acquire(self, account: str, model: str, input_tokens: int, max_output: int, deadline: float) -> Answer:
         """Ask for compute for an account, which waits `deadline` seconds at most; at 0 it is now or never.
 
-        `account` is who the gateway knows that the caller is, never what the caller says. Raises ValueError for what
-        can't be.
+        `account` is who the gateway knows that the caller is, never what the caller says. Raises `BadAmount`
+        for what can't be.
         """
         read, most = tokens("input_tokens", input_tokens), tokens("max_output", max_output)
         stock = self._stock(model)
@@ -251,4 +252,4 @@ class Share:
 
 def _name(account: str) -> None:
     if not isinstance(account, str) or not 0 < len(account) <= _LONGEST_NAME:
-        raise ValueError(f"account: it must be a text of 1 to {_LONGEST_NAME} characters")
+        raise BadAmount(f"account: it must be a text of 1 to {_LONGEST_NAME} characters")

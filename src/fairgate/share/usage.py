@@ -6,6 +6,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from fairgate.domain.errors import BadAmount
+
 #: No request has so many tokens, nor takes so many seconds: whoever says so is mistaken or lies.
 MOST: Final = 1_000_000_000
 #: No pool has so much capacity, in cost units a second.
@@ -25,12 +27,12 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
 
 
 def usage_of(read: object, written: object, cached: object = 0, gpu_seconds: object = 0.0) -> Usage:
-    """The usage that somebody tells of; raises ValueError for what can't be."""
+    """The usage that somebody tells of; raises `BadAmount` for what can't be."""
     usage = Usage(
         tokens("input", read), tokens("output", written), tokens("cached", cached), amount("gpu_seconds", gpu_seconds)
     )
     if usage.cached > usage.input:
-        raise ValueError(f"cached: {usage.cached} of {usage.input} tokens can't have come from a cache")
+        raise BadAmount(f"cached: {usage.cached} of {usage.input} tokens can't have come from a cache")
     return usage
 
 
@@ -85,21 +87,21 @@ class GpuSecondsCost:
 
 
 def tokens(name: str, value: object) -> int:
-    """A number of tokens as it is; raises ValueError for what is none."""
+    """A number of tokens as it is; raises `BadAmount` for what is none."""
     if type(value) is not int or not 0 <= value <= MOST:
-        raise ValueError(f"{name}: {value!r} is not a number of tokens from 0 to {MOST:,}")
+        raise BadAmount(f"{name}: {value!r} is not a number of tokens from 0 to {MOST:,}")
     return value
 
 
 def amount(name: str, value: object, most: float = MOST) -> float:
-    """A number from zero on as a float; raises ValueError for what is none, or more than `most`."""
+    """A number from zero on as a float; raises `BadAmount` for what is none, or more than `most`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-        raise ValueError(f"{name}: {value!r} is not a number from 0 to {most:,}")
+        raise BadAmount(f"{name}: {value!r} is not a number from 0 to {most:,}")
     return float(value)
 
 
 def part(name: str, value: object) -> float:
-    """A number from 0 to 1 as a float; raises ValueError for what is none."""
+    """A number from 0 to 1 as a float; raises `BadAmount` for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or not 0 <= value <= 1:
-        raise ValueError(f"{name}: {value!r} is not a number from 0 to 1")
+        raise BadAmount(f"{name}: {value!r} is not a number from 0 to 1")
     return float(value)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from fastapi import HTTPException
 
+from fairgate.domain.errors import BadAmount
 from fairgate.integrations import litellm as module
 from fairgate.integrations.client import Answer, Asked, Granted, Refused, ShareUnreachable
 from fairgate.integrations.litellm import MAX_OUTPUT, FairShareHook, account_of, from_environment
@@ -107,7 +108,7 @@ def test_embeddings_write_nothing_and_other_calls_are_not_asked_for() -> None:
         (Refused("no_such_model", None), 404, None),
         (Refused("too_large", None), 413, None),
         (ShareUnreachable("down"), 503, "5"),
-        (ValueError("account"), 400, None),
+        (BadAmount("account"), 400, None),
     ],
 )
 def test_what_is_refused_is_told_coarsely(answer: Answer | Exception, status: int, wait: str | None) -> None:

@@ -23,11 +23,15 @@ def test_the_estimate_learns_what_an_account_writes() -> None:
     here.known("short")
     for _ in range(200):
         here.now += 10
-        here.share.acquire("short", "m", 10, 4_000, 0).settle(10, 20)  # type: ignore[union-attr]
+        written = here.share.acquire("short", "m", 10, 4_000, 0)
+        assert isinstance(written, Grant)
+        written.settle(10, 20)
     grant = here.share.acquire("short", "m", 10, 4_000, 0)
     assert isinstance(grant, Grant)
     assert grant.estimate == pytest.approx(10 + 2 * 20, abs=2)
-    assert here.share.acquire("short", "m", 10, 5, 0).estimate == 10 + 2 * 5  # type: ignore[union-attr]
+    shorter = here.share.acquire("short", "m", 10, 5, 0)
+    assert isinstance(shorter, Grant)
+    assert shorter.estimate == 10 + 2 * 5
 
 
 def test_what_streams_beyond_the_estimate_is_charged_while_it_streams() -> None:

@@ -151,7 +151,9 @@ def test_unlinking_is_no_amnesty() -> None:
     here.empty()
     grant = here.queued("a", 1)
     here.pass_time(0.1)
-    here.share.open(grant.id).charge(2_000)  # type: ignore[union-attr]  # the cluster owes 4,000 now
+    granted = here.share.open(grant.id)
+    assert isinstance(granted, Grant)
+    granted.charge(2_000)  # the cluster owes 4,000 now
     for account in "ab":
         here.known(account, Standing(trust=1.0))
     got = served(here, ["a", "b", "other"], seconds=20)  # four of which repay it

@@ -4,13 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fairgate.domain.access import Scope as KeyScope
 from fairgate.domain.errors import DeadlinePassed, LogError, PipelineStopped, QueueFull
-from fairgate.entrypoints.access import Access, Denied, Granted, is_loopback
+from fairgate.entrypoints.access import Access, Denied, Granted, of_this_machine
 from fairgate.entrypoints.door.decide import CALL_SITE
 from fairgate.entrypoints.door.door import Door
 from fairgate.entrypoints.door.http import Request, Response, problem
@@ -98,7 +97,7 @@ class Application:
         return response
 
     def _granted(self, scope: KeyScope, also: KeyScope | None, headers: Mapping[bytes, bytes]) -> Granted | Denied:
-        if self._access.open and not _of_this_machine(headers):
+        if self._access.open and not of_this_machine(headers):
             return _FROM_A_PAGE
         key = headers.get(b"authorization")
         found = self._access.check(key, scope)
@@ -147,23 +146,6 @@ class Application:
 def _not_allowed(routes: Mapping[str, Route]) -> Response:
     allowed = ", ".join(sorted(routes))
     return problem(405, "method_not_allowed", f"this path takes {allowed}", headers=((b"allow", allowed.encode()),))
-
-
-def _of_this_machine(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a request may be of a program here, and not of a web page in a browser here, whoever made that page.
-
-    A browser tells where a page came from, and names the host that the page asked for, even one that was made to point
-    at this machine.
-    """
-    return b"origin" not in headers and _is_here(headers.get(b"host", b""))
-
-
-@lru_cache(64)
-def _is_here(host: bytes) -> bool:
-    try:
-        return is_loopback(urlsplit(f"//{host.decode('latin-1')}").hostname or "")
-    except ValueError:  # no host at all
-        return False
 
 
 def _query(text: bytes) -> Mapping[str, str]:

@@ -5,17 +5,16 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from fairgate.domain.access import Scope as KeyScope
-from fairgate.domain.errors import SharesUnusable
-from fairgate.entrypoints.access import Access, Denied, Granted, is_loopback
-from fairgate.entrypoints.door.http import Response
+from fairgate.domain.errors import BadAmount, SharesUnusable
+from fairgate.entrypoints.access import Access, Denied, Granted, of_this_machine
+from fairgate.entrypoints.door.http import Response, problem
 from fairgate.entrypoints.door.queue import Bodies, BodiesTooMany, BodyTooLarge, ClientGone, Receive
 from fairgate.entrypoints.share import handlers, leases
-from fairgate.entrypoints.share.handlers import Handler, Request, Unfit, refusal
+from fairgate.entrypoints.share.handlers import Handler, Request, Unfit, later
 from fairgate.entrypoints.share.sidecar import Behind, Sidecar
 from fairgate.integrations.driver import ShareClosed
 from fairgate.monitor.logs import REQUEST
@@ -28,12 +27,12 @@ _BODY, _BATCH = 8 * 1024, 128 * 1024
 #: Bytes of large bodies that are held at a time.
 _HELD = 64 << 20
 _EXPLAIN = "/v1/share/explain/"
-_NOT_FOUND = refusal(404, "not_found", "there is nothing at this path")
-_FAILED = refusal(500, "failed", "this request failed; the sidecar's own output says why")
-_CLOSING = refusal(503, "stopped", "the sidecar is being closed: ask again", retry_after=2.0)
-_UNWRITABLE = refusal(503, "unwritable", "this can't be written down, so it does not count: the output says why")
-_CROWDED = refusal(429, "busy", "too many large requests come in at a time: send it again later", retry_after=2.0)
-_FROM_A_PAGE = refusal(
+_NOT_FOUND = problem(404, "not_found", "there is nothing at this path")
+_FAILED = problem(500, "failed", "this request failed; the sidecar's own output says why")
+_CLOSING = later(503, "stopped", "the sidecar is being closed: ask again", 2.0)
+_UNWRITABLE = problem(503, "unwritable", "this can't be written down, so it does not count: the output says why")
+_CROWDED = later(429, "busy", "too many large requests come in at a time: send it again later", 2.0)
+_FROM_A_PAGE = problem(
     403, "from_a_page", "without API keys the sidecar answers programs on this machine, and no web pages"
 )
 _log = logging.getLogger(__name__)
@@ -110,7 +109,7 @@ class Application:
             return _NOT_FOUND
         if scope["method"] != route.method:
             allow = ((b"allow", route.method.encode()),)
-            return refusal(405, "method_not_allowed", f"this path takes {route.method}", headers=allow)
+            return problem(405, "method_not_allowed", f"this path takes {route.method}", headers=allow)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         by = self._granted(route.scope, headers)
         if isinstance(by, Response):
@@ -130,11 +129,11 @@ class Application:
         """The name of the caller's key, or why there is no answer."""
         if scope is None:
             return ""
-        if self._access.open and (b"origin" in headers or not _is_here(headers.get(b"host", b""))):
+        if self._access.open and not of_this_machine(headers):
             return _FROM_A_PAGE
         found: Granted | Denied = self._access.check(headers.get(b"authorization"), scope)
         if isinstance(found, Denied):
-            return refusal(found.status, found.code, found.reason, headers=found.headers)
+            return problem(found.status, found.code, found.reason, headers=found.headers)
         return found.by
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -159,15 +158,6 @@ def _find(path: str) -> tuple[Route | None, str]:
     return None, ""
 
 
-@lru_cache(64)
-def _is_here(host: bytes) -> bool:
-    """Whether a request asks for this machine by its own name: a web page's is that of the page."""
-    try:
-        return is_loopback(urlsplit(f"//{host.decode('latin-1')}").hostname or "")
-    except ValueError:  # no host at all
-        return False
-
-
 def _failed(error: Exception) -> Response:
     match error:
         case Unfit():
@@ -175,11 +165,11 @@ def _failed(error: Exception) -> Response:
         case ShareClosed():
             return _CLOSING
         case BodyTooLarge():
-            return refusal(413, "too_large", f"at most {error.limit:,} bytes are taken here")
+            return problem(413, "too_large", f"at most {error.limit:,} bytes are taken here")
         case BodiesTooMany():
             return _CROWDED
-        case ValueError():  # the share's own words for what can't be
-            return refusal(400, "invalid", str(error))
+        case BadAmount():
+            return problem(400, "invalid", str(error))
         case SharesUnusable():
             _log.error("what was said by hand can't be written down", exc_info=error)
             return _UNWRITABLE

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from fairgate.entrypoints.door.http import JSON, Response, encode
+from fairgate.entrypoints.door.http import JSON, Problem, Response, encode, problem
 from fairgate.entrypoints.door.queue import ClientGone, Receive
 from fairgate.entrypoints.share.meters import CONTENT_TYPE
 from fairgate.entrypoints.share.sidecar import Sidecar
@@ -23,10 +23,9 @@ from fairgate.entrypoints.share.wire import (
     Charged,
     ChargedMany,
     Granted,
+    Later,
     Principal,
     PrincipalAnswer,
-    Problem,
-    Refusal,
     Settle,
     Settled,
 )
@@ -64,7 +63,7 @@ class Unfit(Exception):
 
     def __init__(self, status: int, code: str, reason: str, field: str = "") -> None:
         super().__init__(code)
-        self.response = refusal(status, code, reason, field)
+        self.response = problem(status, code, reason, field)
 
 
 class _Bodies:
@@ -188,19 +187,10 @@ async def readyz(sidecar: Sidecar, _request: Request) -> Response:
     return Response(200, b'{"status":"ready"}')
 
 
-def refusal(  # noqa: PLR0913 - what an answer is made of
-    status: int,
-    code: str,
-    reason: str,
-    field: str = "",
-    *,
-    headers: tuple[tuple[bytes, bytes], ...] = (),
-    retry_after: float | None = None,
-) -> Response:
-    """The answer to what can't be done."""
-    if retry_after is not None:
-        headers = (*headers, (b"retry-after", str(max(1, math.ceil(retry_after))).encode()))
-    return Response(status, encode(Refusal(Problem(code, reason, field), retry_after)), JSON + headers)
+def later(status: int, code: str, reason: str, seconds: float) -> Response:
+    """The answer to what it is worth asking for again, after so many seconds."""
+    header = (b"retry-after", str(max(1, math.ceil(seconds))).encode())
+    return Response(status, encode(Later(Problem(code, reason), seconds)), (*JSON, header))
 
 
 async def _outcome(sidecar: Sidecar, waiting: Waiting, receive: Receive) -> Grant | Denied:
@@ -229,8 +219,9 @@ async def _hung_up(receive: Receive) -> None:
 def _denied(sidecar: Sidecar, denied: Denied) -> Response:
     sidecar.meters.denials[denied.reason].inc()
     status, code, reason = _TOLD[denied.reason]
-    retry = round(denied.retry_after, 3) if math.isfinite(denied.retry_after) else None
-    return refusal(status, code, reason, retry_after=retry)
+    if math.isfinite(denied.retry_after):
+        return later(status, code, reason, round(denied.retry_after, 3))
+    return problem(status, code, reason)
 
 
 def _grant(sidecar: Sidecar, key: str) -> Grant | bool:

@@ -61,7 +61,7 @@ class Meters:
         self._answers: dict[tuple[str, int], Counter] = {}
         self._of_route = {route: self.seconds.labels(route) for route in [*self._routes, OTHER]}
 
-    def answered(self, route: str, status: int, seconds: float, call_site: str = "") -> None:  # noqa: ARG002 - as the door's
+    def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is the pattern that it matched."""
         if route not in self._routes:
             route = OTHER

@@ -5,6 +5,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from fairgate.entrypoints.door.http import Problem
+
 #: The longest that a request may wait, in milliseconds.
 LONGEST_DEADLINE: Final = 600_000
 #: Charges in one body.
@@ -124,16 +126,8 @@ class CapacityAnswer(msgspec.Struct):
     capacity: float
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why something was not done: a coarse, stable word, and a reason that never repeats what was sent."""
-
-    code: str
-    reason: str
-    field: str = ""
-
-
-class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of an answer that is an error; `retry_after` in seconds, where it is worth asking again."""
+class Later(msgspec.Struct, frozen=True):
+    """The body of an answer that is an error, where it is worth asking again after `retry_after` seconds."""
 
     error: Problem
-    retry_after: float | None = None
+    retry_after: float

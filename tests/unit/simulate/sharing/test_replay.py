@@ -185,12 +185,12 @@ def test_no_policy_gives_more_than_there_is_or_leaves_much_unused(policy: str) -
 
 def test_a_farm_captures_about_its_part_of_what_is_asked_where_the_first_come_go_first() -> None:
     scene = scene_of(TRACE, replace(PLAN, farm=300, seconds=300.0))
-    asked = Counter[bool]()
+    asked = {True: 0.0, False: 0.0}
 
     class Counting(Tally):
         def asked(self, call: Call) -> None:
             super().asked(call)
-            asked[call.person.honest] += call.cost  # type: ignore[assignment]
+            asked[call.person.honest] += call.cost
 
     tally = Counting(scene)
     Replay(scene, POLICIES["fcfs"](scene.capacity, Random(1)), tally).run()
