@@ -21,6 +21,8 @@ _SOONEST, _LATEST, _JITTER = 0.5, 60.0, 0.25
 #: The longest that anybody may wait, in seconds.
 _LONGEST: Final = 3_600.0
 _LONGEST_NAME: Final = 256
+#: Models whose pool is remembered.
+_MODELS: Final = 256
 #: Accounts that are looked at for one that may be forgotten.
 _LOOKS: Final = 8
 
@@ -202,7 +204,7 @@ class Share:
         stock = self._stock_of.get(model)
         if stock is None:
             stock = next((each for each in self.stocks.values() if each.pool.has(model)), None)
-            if stock is not None and len(self._stock_of) < _LONGEST_NAME:  # a model's name is the caller's
+            if stock is not None and len(self._stock_of) < _MODELS:  # a model's name is the caller's
                 self._stock_of[model] = stock
         return stock
 
