@@ -18,6 +18,7 @@ from fairgate.language.aggregates import AGGREGATES, Gathering
 from fairgate.language.declarations import RESERVED
 from fairgate.language.functions import FUNCTIONS, Function
 from fairgate.language.pack_tables import (
+    ActionTable,
     AttributeTable,
     CostTable,
     EventTable,
@@ -125,6 +126,15 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "entries": "values that come with the pack and never end",
         "file": "a file of the pack with more of them, one a line, `#` starts a comment",
     },
+    ActionTable: {
+        "for": "how long it stands, such as `7d`; without it, until somebody undoes it",
+        "use": "whether the account may use the service at all",
+        "spend": "whether it may spend what it has bought or was given",
+        "rate": "the part of its usual rate that it has, above 0 and at most 1",
+        "models": "the models that it may use; all of them, unless given",
+        "challenge": "the kind of challenge that it is asked for",
+        "ends_on": "the event type that ends it, with an attribute that is the account, such as a passed challenge",
+    },
     SourceTable: {
         "format": "of the files",
         "event": "how a row becomes an event; one row may become several",
@@ -221,7 +231,7 @@ WORLD_KEYS: Mapping[type[Struct], Mapping[str, str]] = {
 _NAMES: Mapping[type[Table], str] = {
     PackTable: "pack", EventTable: "event", AttributeTable: "attribute", FeatureTable: "feature", RuleTable: "rule",
     RuleTestTable: "test", ReasonTable: "reason", SegmentTable: "segment", CostTable: "cost", ListTable: "list",
-    SourceTable: "source", SourceEventTable: "source-event",
+    ActionTable: "action", SourceTable: "source", SourceEventTable: "source-event",
 }  # fmt: skip
 
 
@@ -235,7 +245,10 @@ def keys(shape: type[Table]) -> str:
     """The keys of a table, what each takes, and what it means."""
     found = inspect.type_info(shape)
     assert isinstance(found, inspect.StructType)  # noqa: S101 - every table is one
-    rows = [(f"`{each.name}`", f"{_takes(each.type)}{_default(each)}", KEYS[shape][each.name]) for each in found.fields]
+    rows = [
+        (f"`{each.encode_name}`", f"{_takes(each.type)}{_default(each)}", KEYS[shape][each.encode_name])
+        for each in found.fields
+    ]
     return table(("key", "value", "meaning"), *rows)
 
 

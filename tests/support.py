@@ -162,7 +162,26 @@ when = 'total(log(seats), by=account, over="1h") > 1000'
 mode = "live"
 """
 
-PACK = HEAD + LISTS + RULES
+ACTIONS = """
+[action.throttle]
+for = "1h"
+rate = 0.5
+
+[action.challenge]
+for = "2h"
+challenge = "captcha"
+ends_on = "api.request"
+
+[action.hold]
+for = "1d"
+spend = false
+models = ["small"]
+
+[action.suspend]
+use = false
+"""
+
+PACK = HEAD + LISTS + RULES + ACTIONS
 #: With this many seats the rules named `breaks` raise, under `breaking_log`.
 BREAKING_SEATS = 13
 

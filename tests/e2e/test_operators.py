@@ -247,14 +247,14 @@ def test_taking_off_needs_a_reason(tmp_path: Path) -> None:
 def test_a_rule_and_all_enforcement_are_switched_off_and_on(tmp_path: Path) -> None:
     burst = [body({"account": f"a{number}"}, id=f"s{number}") for number in range(5)]
     with door(tmp_path) as (client, _):
-        assert told(client.get("/v1/switches")) == {"all": False, "rules": []}
+        assert told(client.get("/v1/switches")) == {"all": False, "rules": [], "actions": []}
         off = {"off": True, "why": "a load test"}
-        assert told(client.put("/v1/switches/burst", json=off)) == {"all": False, "rules": ["burst"]}
+        assert told(client.put("/v1/switches/burst", json=off)) == {"all": False, "rules": ["burst"], "actions": []}
         found = [client.post("/v1/decide", content=each).json()["action"] for each in burst[:4]]
         on = {"off": False, "why": "it is over"}
-        assert told(client.put("/v1/switches/burst", json=on)) == {"all": False, "rules": []}
+        assert told(client.put("/v1/switches/burst", json=on)) == {"all": False, "rules": [], "actions": []}
         found.append(client.post("/v1/decide", content=burst[4]).json()["action"])
-        assert told(client.put("/v1/switches/all", json=off)) == {"all": True, "rules": []}
+        assert told(client.put("/v1/switches/all", json=off)) == {"all": True, "rules": [], "actions": []}
     assert found == ["allow"] * 4 + ["challenge"]
 
 

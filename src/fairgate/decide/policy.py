@@ -8,7 +8,7 @@ from itertools import product
 from xxhash import xxh3_64_intdigest
 
 from fairgate.decide.costs import CostTable, cost_table, log_odds_of, probability_of
-from fairgate.domain.action import MOST_UNGRAVE, Action
+from fairgate.domain.action import ACTIONS, MOST_UNGRAVE, SWITCH, Action
 from fairgate.domain.event import Decision
 from fairgate.domain.pack import Rule, Stage
 from fairgate.domain.windows import DAY
@@ -40,7 +40,9 @@ class Weight:
 
 @dataclass
 class Brakes:
-    """What holds rules back: kill switches (`*` for all enforcement), and daily caps on those in `capped`.
+    """What holds rules back: kill switches, and daily caps on those in `capped`.
+
+    A switch is a rule's name, `action:` with the word of an action, or `*` for all enforcement.
 
     `asked` is how often each of them has had a part in an action on `day`, a UTC day of the log's clock.
     """
@@ -49,14 +51,19 @@ class Brakes:
     off: set[str] = field(default_factory=set)
     day: int = 0
     asked: dict[str, int] = field(default_factory=dict)
+    #: The actions that are switched off.
+    off_actions: set[Action] = field(default_factory=set)
 
-    def switch(self, rule: str, *, off: bool) -> None:
-        """Switch a rule, or all enforcement, off or on again."""
-        (self.off.add if off else self.off.discard)(rule)
+    def switch(self, name: str, *, off: bool) -> None:
+        """Switch a rule, an action, or all enforcement, off or on again."""
+        (self.off.add if off else self.off.discard)(name)
+        self.off_actions.clear()
+        self.off_actions.update(ACTIONS[each.removeprefix(SWITCH)] for each in self.off if each.startswith(SWITCH))
 
     def reset(self) -> None:
         """Release them all."""
         self.off.clear()
+        self.off_actions.clear()
         self.day, self.asked = 0, {}
 
     def spent(self, rule: str, cap: int, now: int) -> bool:
@@ -133,6 +140,15 @@ class Policy:
         self._brakes.count(decision, now)
         return decision
 
+    def lets_pass(self, decision: Decision) -> bool:
+        """Whether nothing may be done whatever stands: a list allows it, or all enforcement is switched off."""
+        allowed = any(self._effects.get(name) == Action.ALLOW for name in decision.lists)
+        return allowed or ALL_RULES in self._brakes.off
+
+    def by_list(self, decision: Decision) -> bool:
+        """Whether a list asks for the action that was decided: it does so again and again while the entry stands."""
+        return any(self._effects.get(name) == decision.action for name in decision.lists)
+
     def _plain(self, segment: int) -> Decision:
         """The decision on an event about which nothing was found."""
         action, held = self._outcome((), segment, ())
@@ -178,6 +194,9 @@ class Policy:
         action = max([action, *effects])  # an entry was made by a human: no guard rail
         if Action.ALLOW in effects:
             action = Action.ALLOW
+        if action in self._brakes.off_actions:
+            notes.append(f"{action.word} is switched off")
+            action = max(each for each in Action if each < action and each not in self._brakes.off_actions)
         if ALL_RULES in self._brakes.off and action > Action.ALLOW:
             notes.append(f"enforcement is switched off; it would have been {action.word}")
             action = Action.ALLOW

@@ -25,6 +25,9 @@ class Action(IntEnum):
         return self >= Action.SUSPEND
 
 
+#: How the switch of one action is called, before its word.
+SWITCH = "action:"
+
 ACTIONS = {action.word: action for action in Action}
 
 #: The gravest step that one kind of evidence alone can cause.

@@ -48,6 +48,8 @@ FairgateError
 +-- ReportUnwritable      a file that a report is to be written to
 +-- NoSuchList
 +-- BadEntry              a value that can't stand in a list
++-- NoSuchEntry           also a LookupError: of the ledger
++-- RefTaken              a name for something that stands in the ledger already, as something else
 +-- NoSuchEntityKind      also a LookupError
 +-- BadEntity             a value that can't identify an entity
 +-- BadLabel              a label that the pack can't take
@@ -398,6 +400,30 @@ class BadEntry(FairgateError):
 
     def __str__(self) -> str:
         return f"The value can't stand in the list `{self.name}`: it {self.reason}."
+
+
+class NoSuchEntry(FairgateError, LookupError):
+    """No entry of this number is held."""
+
+    def __init__(self, number: int, following: int) -> None:
+        super().__init__(number, following)
+        self.number, self.following = number, following
+
+    def __str__(self) -> str:
+        if self.number >= self.following:
+            return f"There is no entry {self.number}: the ledger has given {self.following:,} numbers, from 0 on."
+        return f"Entry {self.number} has ended. What it was stands in the log."
+
+
+class RefTaken(FairgateError):
+    """The caller's name for an entry stands for another one of theirs."""
+
+    def __init__(self, ref: str, number: int) -> None:
+        super().__init__(ref, number)
+        self.ref, self.number = ref, number
+
+    def __str__(self) -> str:
+        return f"`{self.ref}` is entry {self.number}, which says something else. Give what is new a name of its own."
 
 
 class NoSuchEntityKind(FairgateError, LookupError):

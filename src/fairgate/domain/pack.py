@@ -1,6 +1,7 @@
 """A pack: the content that a team writes, as it stands in its files.
 
-Event types, features, rules, reasons, segments with their costs, lists, and the shape of foreign files.
+Event types, features, rules, reasons, segments with their costs, lists, what actions mean for an account, and the shape
+of foreign files.
 """
 
 from collections.abc import Mapping
@@ -159,6 +160,26 @@ class ListSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """What an action means for an account, beyond the event that it was decided on, and for how long (microseconds).
+
+    Without a `length` it stands until it is undone. Whoever it is on may `use` the service or not, `spend` what they
+    have bought or been given or not, has `rate` (above 0 to 1) of their usual rate, the `models` named or all, and is
+    asked for a `challenge`, by its kind. It ends by an event of the type `ends_on`, such as a passed challenge.
+    """
+
+    action: Action
+    length: int | None
+    use: bool
+    spend: bool
+    rate: float
+    models: tuple[str, ...] | None
+    challenge: str | None
+    ends_on: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class SourceEvent:
     """How one row of a foreign file becomes one event.
 
@@ -200,6 +221,7 @@ class Pack:
     reasons: Mapping[str, Reason]
     segments: tuple[Segment, ...]
     lists: Mapping[str, ListSpec]
+    actions: Mapping[Action, ActionSpec]
     source: Source | None
     digest: str
     files: Mapping[str, str] = field(repr=False)

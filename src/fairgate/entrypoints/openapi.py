@@ -11,7 +11,8 @@ from fairgate.domain.pack import Attribute
 from fairgate.entrypoints.door.door import Door
 from fairgate.entrypoints.door.http import Problem, Problems, Request, Response
 from fairgate.entrypoints.door.routes import ROUTES, Route
-from fairgate.entrypoints.openapi_routes import DESCRIBED, Described, Parameter, State
+from fairgate.entrypoints.openapi_routes import DESCRIBED
+from fairgate.entrypoints.openapi_words import Described, Parameter, State
 from fairgate.ingest.wire import Wire
 from fairgate.language.checked import CheckedPack
 from fairgate.language.tree import PLAIN_TYPES_ABOUT
@@ -33,6 +34,7 @@ _ABOUT: Mapping[int, str] = {
     404: "There is no such thing.",
     408: "The request did not arrive in time.",
     409: "It can't be done now.",
+    412: "Something else stands by now.",
     413: "The body is too large.",
     422: "It can be read and can't be done.",
     429: "Too much comes in at a time.",
@@ -40,6 +42,8 @@ _ABOUT: Mapping[int, str] = {
     500: "This request failed by a fault of the service; others go on.",
     503: "The log can't be written, or not in time: send it again, which is safe.",
 }
+#: The status of an answer that is as the caller has it.
+_SAME = 304
 #: The statuses of a request all of whose events were refused; where it may hold many, each refusal is told.
 _OF_EVENTS = (400, 413, 422)
 #: The codes by status that any request may be answered with, and those of requests that need a key.
@@ -146,7 +150,7 @@ def _operation(route: Route, told: Described, wires: Mapping[str, Wire]) -> Json
         "summary": told.summary,
         "operationId": route.handler.__name__,
         "parameters": [_parameter(each) for each in told.parameters],
-        "responses": {"200": _answer(told), **dict(_problems(route, told))},
+        "responses": {"200": _answer(told, told.summary), **_others(told), **dict(_problems(route, told))},
         "security": [{"key": [str(each)]} for each in (route.scope, route.also) if each is not None] or [{}],
     }
     if told.events:
@@ -167,12 +171,20 @@ def _parameter(parameter: Parameter) -> Json:
     }
 
 
-def _answer(told: Described) -> Json:
+def _others(told: Described) -> Json:
+    """The statuses beside 200 that are no problem; an answer without a body is one without news."""
+    return {
+        str(status): {"description": about} if status == _SAME else _answer(told, about)
+        for status, about in told.also.items()
+    }
+
+
+def _answer(told: Described, about: str) -> Json:
     if isinstance(told.answer, str):
         content: Json = {"text/plain": {"schema": {"type": "string"}, "example": told.answer}}
     else:
         content = {"application/json": _content(told.answer)}
-    return {"description": told.summary, "content": content}
+    return {"description": about, "content": content}
 
 
 def _content(example: Any) -> Json:  # noqa: ANN401 - an example may be of any wire struct

@@ -1,12 +1,8 @@
 """What the OpenAPI document says of each route: its parameters, bodies, answers and problems, each with an example."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
-
-import msgspec
 
 from fairgate.entrypoints.door.answers import Decided, Result, Results
 from fairgate.entrypoints.door.changes import (
@@ -36,40 +32,8 @@ from fairgate.entrypoints.door.shown import (
     RuleShown,
     SwitchesAnswer,
 )
-
-
-class State(msgspec.Struct):
-    """How the door is."""
-
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A part of the path, of the query or of the headers, with an example."""
-
-    where: str
-    name: str
-    about: str
-    example: str | int
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """A route in words. `answer` is an example, and its type the answer's; text where it is a str.
-
-    `body` likewise; `events` stands for the pack's own events. `problems` are the codes by status, beside those that
-    every such route has.
-    """
-
-    summary: str
-    answer: Any
-    parameters: tuple[Parameter, ...] = ()
-    body: Any = None
-    events: bool = False
-    problems: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-
+from fairgate.entrypoints.openapi_actions import ACTIONS_DESCRIBED
+from fairgate.entrypoints.openapi_words import Described, Parameter, State
 
 _MOMENT = datetime(2026, 1, 5, 10, 31, 12, tzinfo=UTC)
 _NEXT_WEEK = datetime(2026, 1, 12, 10, 31, 12, tzinfo=UTC)
@@ -80,7 +44,7 @@ _SITE = Parameter("header", "Fairgate-Call-Site", "the call site whose policy an
 _LIST = Parameter("path", "name", "the list", "blocked_cards", required=True)
 _VALUE = Parameter("path", "value", "a value of the list's entity", "card_1", required=True)
 _ENTRY = EntryShown("blocked_cards", "t1:9f2c5d0e8b7a46139f2c5d0e8b7a4613", _NEXT_WEEK, "fraud desk", "reported stolen")
-_SWITCHES = SwitchesAnswer(all=False, rules=["signup_burst"])
+_SWITCHES = SwitchesAnswer(all=False, rules=["signup_burst"], actions=["ban"])
 _DECISION = DecisionAnswer(
     sequence=4711,
     event=EventShown(
@@ -221,11 +185,12 @@ DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
             (_LIST, _VALUE, Parameter("query", "why", "the reason, kept in the log", "a mistake", required=True)),
             problems={404: ("unknown_list", "no_entry"), 422: ("no_reason", "invalid")},
         ),
+        **ACTIONS_DESCRIBED,
         ("GET", "/v1/switches"): Described("What is switched off.", _SWITCHES),
         ("PUT", "/v1/switches/{rule}"): Described(
-            "Switch a rule, or `all` enforcement, off or on again.",
+            "Switch a rule, an action, or `all` enforcement, off or on again.",
             _SWITCHES,
-            (Parameter("path", "rule", "the rule, or `all`", "signup_burst", required=True),),
+            (Parameter("path", "rule", "the rule, `action:` with an action, or `all`", "signup_burst", required=True),),
             PutSwitch(off=True, why="it fires on a customer's load test"),
             problems={400: ("malformed",), 404: ("unknown_rule",), 422: ("mistyped", "no_reason")},
         ),

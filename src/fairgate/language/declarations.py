@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from fairgate.domain.action import Action
-from fairgate.domain.pack import Attribute, EventType, ListSpec, Pack, Place
+from fairgate.domain.pack import ActionSpec, Attribute, EventType, ListSpec, Pack, Place
 from fairgate.language.aggregates import AGGREGATES
 from fairgate.language.functions import FUNCTIONS
 from fairgate.language.places import KEY, Path
@@ -42,6 +42,8 @@ class Declarations:
             self.event_type(event_type)
         for spec in self.pack.lists.values():
             self.list(spec)
+        for action in self.pack.actions.values():
+            self.action(action)
 
     def plain_name(self, what: str, name: str, place: Place, keys: Path = ()) -> bool:
         """Whether a name is one that generated code can use; noted if not."""
@@ -131,6 +133,15 @@ class Declarations:
         kind, _ = self.entity_types[spec.entity]
         if kind in self.semantics:
             self.entries(spec, self.semantics[kind])
+
+    def action(self, spec: ActionSpec) -> None:
+        """Note the faults of what is said of an action."""
+        name = spec.ends_on
+        if name is None or not self.all_exist([name], spec.place, "ends_on"):
+            return
+        if not any(each.entity == "account" for each in self.pack.event_types[name].attributes):
+            what = f"{name} is about no account, whose action could end by it"
+            self.pointer.note(spec.place, ("ends_on",), what, 'give it an attribute with entity = "account"')
 
     def reason(self, spec: ListSpec) -> None:
         """Note what is wrong with the reason that a list gives for its effect."""

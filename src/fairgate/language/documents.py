@@ -74,7 +74,7 @@ class Documents:
 
     def _sort(self, file: str, section: str, value: object) -> None:
         written, tables = SECTIONS[section][0], self._tables[section]
-        if section == "event" and isinstance(value, dict):
+        if section in ("event", "action") and isinstance(value, dict):
             tables += [(file, (section, name), each) for name, each in value.items()]
         elif written.startswith("[[") and isinstance(value, list):
             tables += [(file, (section, index), each) for index, each in enumerate(value)]

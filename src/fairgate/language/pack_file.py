@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.pack import (
+    ActionSpec,
     Attribute,
     EventType,
     Feature,
@@ -29,6 +30,7 @@ from fairgate.domain.windows import DAY
 from fairgate.language.documents import Documents
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.pack_tables import (
+    ActionTable,
     AttributeTable,
     EventTable,
     FeatureTable,
@@ -96,6 +98,7 @@ class _Loader:
         reasons = self.unique("reason", self.reasons(), lambda each: each.place)
         segments = self.unique("segment", self.segments(), lambda each: each.place)
         lists = self.unique("list", self.lists(), lambda each: each.place)
+        actions = self.unique("action", self.actions(), lambda each: each.place)
         sources = [self.source(*row) for row in self.documents.tables("source", SourceTable)]
         if len(sources) > 1:
             self.problems.add(sources[1].place, "a pack has at most one [source]")
@@ -113,6 +116,7 @@ class _Loader:
             reasons=MappingProxyType(reasons),
             segments=tuple(segments.values()),
             lists=MappingProxyType(lists),
+            actions=MappingProxyType({each.action: each for each in actions.values()}),
             source=sources[0] if sources else None,
             digest=digest,
             files=MappingProxyType(dict(self.files)),
@@ -242,6 +246,37 @@ class _Loader:
             return ()
         lines = (line.split("#")[0].strip() for line in self.files[name].split("\n"))
         return [line for line in lines if line]
+
+    def actions(self) -> Iterable[tuple[str, ActionSpec]]:
+        for file, path, table in self.documents.tables("action", ActionTable):
+            name, place = str(path[-1]), self.place(file, path)
+            action = ACTIONS.get(name)
+            if action is None or action == Action.ALLOW:
+                known = [each for each in ACTIONS if each != "allow"]
+                self.problems.add(place, f"nothing can be said of `{name}` here", hint=one_of(name, known))
+                continue
+            length = None if table.length is None else parse_duration(table.length)
+            if table.length is not None and not length:
+                where = self.place(file, (*path, "for"))
+                self.problems.add(where, f"`{table.length}` is no length of time", width=len(table.length), hint=HINT)
+            if not 0 < table.rate <= 1:
+                where, hint = self.place(file, (*path, "rate")), "a part of the usual rate: 0.25; use = false stops all"
+                self.problems.add(where, "a rate is above 0 and at most 1", hint=hint)
+            models = None if table.models is None else tuple(table.models)
+            yield (
+                name,
+                ActionSpec(
+                    action=action,
+                    length=length,
+                    use=table.use,
+                    spend=table.spend,
+                    rate=table.rate,
+                    models=models,
+                    challenge=table.challenge,
+                    ends_on=table.ends_on,
+                    place=place,
+                ),
+            )
 
     def source(self, file: str, path: Path, table: SourceTable) -> Source:
         events = []

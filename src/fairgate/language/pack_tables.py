@@ -112,6 +112,18 @@ class ListTable(Table, frozen=True):
     file: str | None = None
 
 
+class ActionTable(Table, frozen=True, rename={"length": "for"}):
+    """[action.name]."""
+
+    length: str | None = None
+    use: bool = True
+    spend: bool = True
+    rate: float = 1.0
+    models: list[str] | None = None
+    challenge: str | None = None
+    ends_on: str | None = None
+
+
 class SourceEventTable(Table, frozen=True):
     """[[source.event]]."""
 
@@ -142,5 +154,6 @@ SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "reason": ("[[reason]]", ReasonTable),
     "segment": ("[[segment]]", SegmentTable),
     "list": ("[[list]]", ListTable),
+    "action": ("[action.name]", ActionTable),
     "source": ("[source]", SourceTable),
 }

@@ -98,7 +98,7 @@ def _takes(shape: inspect.Type, value: object) -> bool:
 
 
 def _table(value: Mapping[str, object], fields: tuple[inspect.Field, ...], path: Path) -> Iterator[Misfit]:
-    known = {each.name: each for each in fields}
+    known = {each.encode_name: each for each in fields}
     for key in value:
         if key not in known:
             yield Misfit((*path, key, KEY), f"there is no `{key}` here", one_of(key, known))

@@ -1,7 +1,7 @@
 """The state machine: events in log order -> features -> rules -> decisions. No log, no clock, no network."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,11 +9,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fairgate.decide.policy import Brakes, Finding, Policy, Weight, weight_of
+from fairgate.decide.policy import ALL_RULES, Brakes, Finding, Policy, Weight, weight_of
 from fairgate.detect.lists import Lists
 from fairgate.detect.rules import Detector, Why, compile_detector
+from fairgate.domain.action import Action
 from fairgate.domain.event import Decision, Event
+from fairgate.domain.ledger import Entry, Subject
 from fairgate.domain.secret import Tokens, salt_of
+from fairgate.enforce.ledger import Ledger
 from fairgate.features.carry import carried
 from fairgate.features.entities import EntityRequests
 from fairgate.features.extract import Extract, ExtractSlowly, compile_extract
@@ -22,6 +25,7 @@ from fairgate.features.texts import Texts
 from fairgate.kernel.program import Program
 from fairgate.language.checked import CheckedPack
 from fairgate.language.tree import Aggregate, Kind
+from fairgate.pipeline.enforcing import Enforcing
 from fairgate.ports.feature_rows import FeatureRows
 
 #: A feature as its type: a number (NaN: missing), or a text, a bool or a time (None: missing).
@@ -35,13 +39,14 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
     """An event with its decision and the features it was decided on, in the order of its type's recorded names.
 
     `features` are the numbers as read from the rows (`Engine.values` gives them as their types), `packed` the same as
-    float64s.
+    float64s. `entries` of the ledger follow from the decision, or end by the event.
     """
 
     event: Event
     decision: Decision
     features: list[float]
     packed: bytes
+    entries: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class Engine:
         self.clock = 0
         self.counts = Counts()
         self._policy = Policy(checked, salt_of(secret, "draws"), self.brakes)
+        self._enforcing = Enforcing(checked, self.tokens, self._policy, self.brakes)
         self._stages = {name: self._stage(name) for name in checked.pack.event_types}
         self._requests: NDArray[np.uint64] = np.zeros((BATCH, max(1, self.plan.program.request_words)), np.uint64)
         self._answers: NDArray[np.float64] = np.zeros((BATCH, max(1, self.plan.program.outs)), np.float64)
@@ -113,19 +119,24 @@ class Engine:
             judged += self._batch(events[start : start + BATCH])
         return judged
 
-    def absorb(self, events: Sequence[Event], decisions: Sequence[Decision]) -> None:
-        """Take in events that were decided on before: the state afterwards is as if they had just been run."""
+    def absorb(self, events: Sequence[Event], decisions: Sequence[Decision], entries: Iterable[Entry]) -> None:
+        """Take in events that were decided on before, and the entries that came of them.
+
+        The state afterwards is as if they had just been run.
+        """
+        self.ledger.restore(entries)
         for start in range(0, len(events), BATCH):
             _, clocks = self._advance(events[start : start + BATCH])
             for decision, clock in zip(decisions[start : start + BATCH], clocks, strict=True):
                 self.brakes.count(decision, clock)
 
     def reset(self) -> None:
-        """Forget all events, list entries and switches: what was compiled is kept, and that is most of the making."""
+        """Forget all that happened and was said: what was compiled is kept, and that is most of the making."""
         self.rows = self._open_rows(self.plan.program)
         self.texts.clear()
         self.lists.reset()
         self.brakes.reset()
+        self.ledger.reset()
         self.clock, self.counts = 0, Counts()
 
     def carry(self, arrays: Mapping[str, NDArray[np.int64]], old: CheckedPack) -> tuple[str, ...]:
@@ -161,6 +172,33 @@ class Engine:
         numbers = answer[0].tolist()[: len(aggregates)]
         values = (typed(each.kind, number, self.texts.text) for each, number in zip(aggregates, numbers, strict=True))
         return Peeked(asked.value, asked.token, rows > 0, tuple(zip(aggregates, values, strict=True)))
+
+    def subject(self, kind: str, value: str) -> Subject:
+        """An entity as the ledger knows it. A personal one may be named by its token.
+
+        Raises `NoSuchEntityKind` or `BadEntity`.
+        """
+        found = self._entities.of(kind, value, self.clock)
+        return Subject(kind, found.token or found.value)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was done to whom, and stands or was undone of late."""
+        return self._enforcing.ledger
+
+    @property
+    def all_off(self) -> bool:
+        """Whether all enforcement is switched off."""
+        return ALL_RULES in self.brakes.off
+
+    def allowed(self, subject: Subject, now: int) -> bool:
+        """Whether a list says that nothing is done to somebody, at a time."""
+        names = self.lists.listing(subject.kind, subject.value, now)
+        return any(self.checked.pack.lists[name].effect == Action.ALLOW for name in names)
+
+    def outcome(self, event: Event, decision: Decision) -> tuple[Action, tuple[str, ...]]:
+        """What is to be done about an event now; see `Enforcing.outcome`."""
+        return self._enforcing.outcome(event, decision, self.clock)
 
     def why(self, judged: Judged) -> dict[str, str]:
         """The words of each fired rule that has some, with this event's values."""
@@ -228,10 +266,16 @@ class Engine:
             degraded += tuple(f"rule {names[position]}: {error}" for position, error in failed)
         listed = detector.listed(data, clock)
         if not (fired or listed or degraded or self.brakes.off):
-            return Judged(event, self._policy.quiet[segment], features, packed)
+            decision = self._policy.quiet[segment]
+            entries = self._enforcing.at(event, decision, clock) if event.type in self._enforcing.ends_by else ()
+            return Judged(event, decision, features, packed, entries)
         weights = [stage.weights[position] for position in fired]
         finding = Finding(weights, segment, listed, degraded, lambda rule: detector.entity_of[rule](data))
-        return Judged(event, self._policy.decide(finding, clock), features, packed)
+        decision = self._policy.decide(finding, clock)
+        enforcing = self._enforcing
+        acts = decision.action in enforcing.follow or event.type in enforcing.ends_by
+        entries = enforcing.at(event, decision, clock) if acts else ()
+        return Judged(event, decision, features, packed, entries)
 
 
 def typed(kind: Kind, number: float, text_of: Callable[[float], str | None]) -> FeatureValue:

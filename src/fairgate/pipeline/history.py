@@ -7,6 +7,7 @@ from typing import TypeAlias
 from fairgate.detect.lists import Told
 from fairgate.domain.errors import BadEntry, NoSuchList
 from fairgate.domain.event import Refusal
+from fairgate.domain.ledger import Undone
 from fairgate.ingest.decode import Taken
 from fairgate.ingest.wire import Wire
 from fairgate.pipeline.engine import BATCH, Engine
@@ -14,12 +15,14 @@ from fairgate.pipeline.records import (
     Change,
     EraseRecord,
     EventRecord,
+    LedgerRecord,
     ListRecord,
     PackRecord,
     RecordReader,
     RestatedRecord,
     SubjectsRecord,
     SwitchRecord,
+    UndoRecord,
     decode,
 )
 from fairgate.pipeline.seals import NOBODY
@@ -60,22 +63,31 @@ def take_in(engine: Engine, reader: RecordReader, piece: Piece) -> None:
     match piece:
         case list():
             pairs = [(event, record.decision) for record in piece if (event := reader.event(record)) is not None]
-            engine.absorb([event for event, _ in pairs], [decision for _, decision in pairs])
+            entries = [entry for record in piece for entry in record.entries]
+            engine.absorb([event for event, _ in pairs], [decision for _, decision in pairs], entries)
         case PackRecord():
             reader.under(piece)
         case ListRecord():
-            value = listed_value(piece, reader)
-            if value is not None:
-                with suppress(NoSuchList, BadEntry):
-                    engine.lists.put(piece.list, value, piece.until, Told(piece.by, piece.why))
+            _enter(engine, reader, piece)
         case EraseRecord():
             engine.tokens.forget()
         case SwitchRecord():
             engine.brakes.switch(piece.rule, off=piece.off)
+        case LedgerRecord():
+            engine.ledger.restore(piece.entries, piece.following)
+        case UndoRecord():
+            engine.ledger.undo(piece.numbers, Undone(piece.received, piece.by, piece.why))
         case RestatedRecord():
             engine.clock = max(engine.clock, piece.clock)
         case SubjectsRecord():
             pass  # nothing is decided by it
+
+
+def _enter(engine: Engine, reader: RecordReader, entry: ListRecord) -> None:
+    value = listed_value(entry, reader)
+    if value is not None:
+        with suppress(NoSuchList, BadEntry):
+            engine.lists.put(entry.list, value, entry.until, Told(entry.by, entry.why))
 
 
 def listed_value(entry: ListRecord, reader: RecordReader) -> str | None:

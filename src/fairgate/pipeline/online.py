@@ -7,8 +7,10 @@ import msgspec
 import numpy as np
 
 from fairgate.detect.lists import Told
+from fairgate.domain.action import Action
 from fairgate.domain.errors import NoSuchRecord, NothingSealed, PipelineStopped
 from fairgate.domain.event import Decision, Event, Refusal
+from fairgate.domain.ledger import Entry, Undone
 from fairgate.domain.secret import is_token_text
 from fairgate.domain.windows import DAY
 from fairgate.ingest.decode import Decoder, Taken
@@ -18,10 +20,12 @@ from fairgate.pipeline.lookup import Lookup
 from fairgate.pipeline.records import (
     EraseRecord,
     EventRecord,
+    LedgerRecord,
     ListRecord,
     Recorder,
     RestatedRecord,
     SwitchRecord,
+    UndoRecord,
     decode,
     encode,
     list_subject,
@@ -35,13 +39,19 @@ from fairgate.ports.snapshots import Snapshot, Snapshots
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What was decided on an event, and its number in the log. A repeat gets the answer of the first time."""
+    """What was decided on an event, and its number in the log. A repeat gets the decision of the first time.
+
+    `action` is what to do about it now: the decision's, or what stands in the ledger about one of its entities, whose
+    reasons are `codes` then.
+    """
 
     type: str
     id: str
     sequence: int
     decision: Decision
     repeated: bool
+    action: Action
+    codes: tuple[str, ...] = ()
 
 
 Outcome: TypeAlias = Answer | Refusal
@@ -142,6 +152,28 @@ class Pipeline:
         self._check_running()
         self._append_said(SwitchRecord(self.clock.now(), rule, off, by, why))
         self.engine.brakes.switch(rule, off=off)
+
+    def act(self, asked: Entry) -> tuple[Entry, bool]:
+        """Put an entry of somebody's in the ledger; returns it with its number, and whether it was there already.
+
+        Raises `RefTaken`.
+        """
+        self._check_running()
+        ledger = self.engine.ledger
+        entry, known = ledger.made(asked)
+        if not known:
+            self.log.append(encode(LedgerRecord(self.clock.now(), (entry,), entry.number + 1)))
+            ledger.take(entry)
+        return entry, known
+
+    def undo(self, numbers: Sequence[int], by: str, why: str) -> None:
+        """Undo entries of the ledger; those that were undone before stay as they are. Raises `NoSuchEntry`."""
+        self._check_running()
+        ledger, now = self.engine.ledger, self.clock.now()
+        open_ = tuple(number for number in numbers if ledger.get(number).undone is None)
+        if open_:
+            self.log.append(encode(UndoRecord(now, open_, by, why)))
+            ledger.undo(open_, Undone(now, by, why))
 
     def erase(self, account: str, by: str, why: str) -> None:
         """Make what is personal in an account's events unreadable for ever, here and in every copy without its key.
@@ -258,13 +290,17 @@ class Pipeline:
 
     def _append_said(self, record: ListRecord | SwitchRecord) -> None:
         self.log.append(encode(record))
-        self._state.standing.take(record)
+        self._state.in_force.take(record)
 
     def _append(self, judged: Judged) -> Answer:
         event, personal = judged.event, self._recorder.personal(judged.event)
         key, sealed = self._seals.seal(*personal) if personal is not None else (NOBODY, b"")
         sequence = self.log.append(encode(self._recorder.record(judged, key, sealed)))
-        return Answer(event.type, event.id, sequence, judged.decision, repeated=False)
+        return self._answer(event, sequence, judged.decision, repeated=False)
+
+    def _answer(self, event: Event, sequence: int, decision: Decision, *, repeated: bool) -> Answer:
+        action, codes = self.engine.outcome(event, decision)
+        return Answer(event.type, event.id, sequence, decision, repeated, action, codes)
 
     def _repeat(self, event: Event, number: int) -> Answer:
         """The answer that was given before; or a fresh one, where only the hashes of two names are the same."""
@@ -272,7 +308,7 @@ class Pipeline:
             record = decode(at, self.log.get(at)) if at is not None else None
             if isinstance(record, EventRecord) and (record.source, record.id) == (event.source, event.id):
                 self.repeats += 1
-                return Answer(record.type, record.id, at or 0, record.decision, repeated=True)
+                return self._answer(event, at or 0, record.decision, repeated=True)
         [answer] = self._decide([event])
         self.remembered.keep_other(event, answer.sequence)
         return answer

@@ -7,6 +7,7 @@ import msgspec
 
 from fairgate.domain.errors import RecordUnreadable
 from fairgate.domain.event import Decision, Erased, Event
+from fairgate.domain.ledger import Entry
 from fairgate.domain.windows import DAY
 from fairgate.ingest.identifiers import TYPES
 from fairgate.ingest.wire import Wire
@@ -20,7 +21,7 @@ FORMAT = 2
 
 
 class EventRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="event", gc=False):
-    """An event with its decision.
+    """An event with its decision, and the `entries` of the ledger that follow from it or end by it.
 
     `sealed` is msgpack of the personal attributes, sealed under the subject of number `key` (`NOBODY`: there were
     none). `tokens` and `facts` are what stands in the clear beside them (see `personal`). `features` are float64s in
@@ -40,6 +41,7 @@ class EventRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind"
     decision: Decision
     features: bytes
     texts: dict[int, str | None]
+    entries: tuple[Entry, ...] = ()
 
 
 class PackRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="pack", gc=False):
@@ -100,6 +102,26 @@ class SwitchRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind
     why: str
 
 
+class LedgerRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="ledger", gc=False):
+    """Entries of the ledger: one that somebody made, or all that are held, said again. `following` is the next number.
+
+    What follows from an event stands in its record instead.
+    """
+
+    received: int
+    entries: tuple[Entry, ...]
+    following: int
+
+
+class UndoRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="undo", gc=False):
+    """Entries of the ledger are undone, by number."""
+
+    received: int
+    numbers: tuple[int, ...]
+    by: str
+    why: str
+
+
 class SubjectsRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="subjects", gc=False):
     """Whose the numbers from `first` on are: the 64-bit keys of their subjects as uint64s, 0 for those who are erased.
 
@@ -123,7 +145,9 @@ class RestatedRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="ki
 
 
 #: What changes decisions, or what can be read, beside the events.
-Change: TypeAlias = PackRecord | ListRecord | SwitchRecord | EraseRecord | SubjectsRecord | RestatedRecord
+Change: TypeAlias = (
+    PackRecord | ListRecord | SwitchRecord | LedgerRecord | UndoRecord | EraseRecord | SubjectsRecord | RestatedRecord
+)
 Record: TypeAlias = EventRecord | Change
 
 _encoder = msgspec.msgpack.Encoder()
@@ -187,6 +211,7 @@ class Recorder:
             decision=judged.decision,
             features=judged.packed,
             texts={at: self._text(features[at]) for at in self._texts_at[event.type]},
+            entries=judged.entries,
         )
 
     def pack_record(self, received: int) -> PackRecord:

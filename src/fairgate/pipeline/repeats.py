@@ -136,10 +136,11 @@ class Repeats:
         self._hold_nothing()
         if not (state.through == 0 if self._older is None else self._older.open(state.through)):
             return False
+        self._days, self._others = list(state.days), dict(state.others)
+        keys = keys[keys[:, 1] >= self._oldest()]  # what waited for the disk may have been forgotten meanwhile
         newest = keys[:, 1] >= state.through
         self._memory.load(keys[newest])
         self._entered = dict(zip(keys[~newest, 0].view(np.uint64).tolist(), keys[~newest, 1].tolist(), strict=True))
-        self._days, self._others = list(state.days), dict(state.others)
         return True
 
     def reset(self) -> None:

@@ -155,7 +155,9 @@ class _Rerun:
 
     def _count(self, run: Sequence[tuple[int, EventRecord, Event | None]]) -> None:
         events = [(event, record.decision) for _, record, event in run if event is not None]
-        self.live(run[0][0]).engine.absorb([event for event, _ in events], [decision for _, decision in events])
+        entries = [entry for _, record, _ in run for entry in record.entries]
+        absorb = self.live(run[0][0]).engine.absorb
+        absorb([event for event, _ in events], [decision for _, decision in events], entries)
         self.erased += len(run)
 
     def _compare(self, run: Sequence[tuple[int, EventRecord, Event | None]]) -> None:

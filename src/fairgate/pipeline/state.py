@@ -10,6 +10,7 @@ from xxhash import xxh3_64_intdigest
 
 from fairgate import __version__
 from fairgate.domain.errors import NotPrepared, RecordUnreadable
+from fairgate.domain.ledger import Entry
 from fairgate.domain.secret import key_of, salt_of
 from fairgate.domain.windows import DAY, LONGEST_REPEAT
 from fairgate.ingest.decode import Decoder
@@ -20,11 +21,13 @@ from fairgate.language.pack_file import pack_from_texts
 from fairgate.language.problems import PackError
 from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.history import Piece, pieces, take_in
+from fairgate.pipeline.in_force import InForce
 from fairgate.pipeline.lookup import first_since
 from fairgate.pipeline.records import (
     FORMAT,
     EraseRecord,
     EventRecord,
+    LedgerRecord,
     ListRecord,
     PackRecord,
     Record,
@@ -32,12 +35,12 @@ from fairgate.pipeline.records import (
     RestatedRecord,
     SubjectsRecord,
     SwitchRecord,
+    UndoRecord,
     encode,
     list_subject,
 )
 from fairgate.pipeline.repeats import Repeats, RepeatsState
 from fairgate.pipeline.seals import Seals, SealsState
-from fairgate.pipeline.standing import Standing
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.snapshots import Snapshot, Snapshots
 
@@ -45,6 +48,8 @@ from fairgate.ports.snapshots import Snapshot, Snapshots
 _SHAPE: Final = f"2.{LAYOUT_NUMBER}:"
 #: Subjects of one record: it has a limit.
 _SUBJECTS = 1 << 20
+#: Entries of the ledger in one record.
+_ENTRIES = 10_000
 
 
 def stamp_of(digest: str) -> str:
@@ -75,11 +80,13 @@ class _Extra(msgspec.Struct, array_like=True):
     points: list[Point]
     clock: int
     texts: list[str]
-    standing: list[ListRecord | SwitchRecord]
+    in_force: list[ListRecord | SwitchRecord]
     day: int
     asked: dict[str, int]
     repeats: RepeatsState
     seals: SealsState
+    ledger: list[Entry] = []
+    following: int = 0
 
 
 class State:
@@ -106,7 +113,7 @@ class State:
         self.engine = engine
         self.repeats = repeats
         self.seals = seals
-        self.standing = Standing()
+        self.in_force = InForce()
         self.live: PackRecord | None = None
         self.pack_at = -1
         self.read_to: int | None = None
@@ -159,7 +166,14 @@ class State:
         keys = self.seals.subjects()
         for first in range(0, len(keys), _SUBJECTS):
             yield SubjectsRecord(now, first, keys[first : first + _SUBJECTS].tobytes())
-        yield from self.standing.records(now, self.engine.lists)
+        yield from self.in_force.records(now, self.engine.lists)
+        ledger = self.engine.ledger
+        ledger.forget(now)
+        held = tuple(ledger)
+        for first in range(0, len(held), _ENTRIES):
+            yield LedgerRecord(now, held[first : first + _ENTRIES], ledger.following)
+        if not held and ledger.following:
+            yield LedgerRecord(now, (), ledger.following)
 
     def mark(self) -> Mark:
         """Where the log ends now."""
@@ -178,11 +192,13 @@ class State:
             points=self.points,
             clock=engine.clock,
             texts=engine.texts.all(),
-            standing=list(self.standing.records(engine.clock, engine.lists)),
+            in_force=list(self.in_force.records(engine.clock, engine.lists)),
             day=brakes.day,
             asked=brakes.asked,
             repeats=repeats,
             seals=seals,
+            ledger=list(engine.ledger),
+            following=engine.ledger.following,
         )
         arrays = {**engine.rows.arrays(), "repeats": keys, "seals": numbers}
         return Snapshot(at.sequence, self._stamp, arrays, encode(extra))
@@ -202,13 +218,15 @@ class State:
                     self._learn(record.key, self._reader.subject, record)
             case ListRecord():
                 self._learn(piece.key, lambda entry: list_subject(entry.list, entry.value), piece)
-                self.standing.take(piece)
+                self.in_force.take(piece)
             case SwitchRecord():
-                self.standing.take(piece)
+                self.in_force.take(piece)
             case PackRecord():
                 self._check_secret(sequence, piece)
                 if not piece.same(self.live):
                     self.went_live(sequence, piece)
+            case LedgerRecord() | UndoRecord():
+                pass  # the engine's ledger takes it in
             case _:
                 self._mind(piece)
         take_in(self.engine, self._reader, piece)
@@ -260,9 +278,10 @@ class State:
         engine.clock = extra.clock
         for text in extra.texts:
             engine.texts.number(text)
-        for said in extra.standing:
-            self.standing.take(said)
+        for said in extra.in_force:
+            self.in_force.take(said)
             take_in(engine, self._reader, said)
+        engine.ledger.restore(extra.ledger, extra.following)
         brakes.day, brakes.asked = extra.day, extra.asked
         self.points = extra.points
         self.went_live(extra.pack_at, extra.live)

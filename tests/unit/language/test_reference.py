@@ -61,7 +61,7 @@ def test_everything_has_a_description() -> None:
 
 def test_every_key_of_every_table_is_described(generate: ModuleType) -> None:
     tables = [each for each in Table.__subclasses__() if each.__module__.startswith("fairgate.")]
-    assert {shape: set(shape.__struct_fields__) for shape in tables} == {
+    assert {shape: set(shape.__struct_encode_fields__) for shape in tables} == {
         shape: set(keys) for shape, keys in generate.KEYS.items()
     }
 

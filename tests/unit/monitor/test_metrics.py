@@ -73,9 +73,13 @@ def value(samples: Samples, name: str, *labels: str) -> float | None:
     return samples.get((f"fairgate_{name}", frozenset(labels)))
 
 
+def answered(decision: Decision, kind: str = "seen", name: str = "1", *, repeated: bool = False) -> Answer:
+    return Answer(kind, name, 0, decision, repeated, decision.action)
+
+
 def answer(*rules: str, action: Action = Action.ALLOW, silent: tuple[str, ...] = (), kind: str = "seen") -> Answer:
     decision = Decision(action, 0.0, 0.5, "default", rules, silent)
-    return Answer(kind, "1", 0, decision, repeated=False)
+    return answered(decision, kind)
 
 
 def test_requests_are_counted_and_timed(metrics: DoorMetrics) -> None:
@@ -95,8 +99,8 @@ def test_requests_are_counted_and_timed(metrics: DoorMetrics) -> None:
 
 def test_outcomes_are_counted_by_what_became_of_them(metrics: DoorMetrics) -> None:
     failed = Decision(Action.ALLOW, 0.0, 0.5, "default", degraded=("rule large: E", "feature: E"))
-    broken = Answer("seen", "2", 1, failed, repeated=False)
-    repeat = Answer("seen", "1", 0, Decision(Action.BAN, 0.0, 0.5, "default", ("huge",)), repeated=True)
+    broken = answered(failed, name="2")
+    repeat = answered(Decision(Action.BAN, 0.0, 0.5, "default", ("huge",)), repeated=True)
     metrics.decided([answer(), answer("large", "huge", action=Action.HOLD, silent=("huge",)), broken])
     metrics.decided([repeat, Refusal("late", "time", "time is old"), Refusal("late", "time", "time is old")])
     found = shown(metrics)
@@ -158,7 +162,7 @@ def test_nothing_from_outside_becomes_a_label(metrics: DoorMetrics) -> None:
             metrics.fell_back(word, word)
             metrics.decided([Refusal(f"late{word}", word, word, word), answer(f"large{word}", kind=f"seen{word}!")])
             decision = Decision(Action.ALLOW, 0.0, 0.5, word, degraded=(f"{word}: {word}",))
-            metrics.decided([Answer(f"!{word}", word, 0, decision, repeated=False)])
+            metrics.decided([answered(decision, f"!{word}", word)])
 
     every([f"{word}0" for word in HOSTILE])
     first, text = shown(metrics), metrics.render(READING).decode()

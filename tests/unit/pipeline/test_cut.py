@@ -13,14 +13,19 @@ from hypothesis import strategies as st
 
 from fairgate.backends.embedded.segments import open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
+from fairgate.domain.action import Action
 from fairgate.domain.errors import NoSuchRecord, NothingSealed, RecordUnreadable
+from fairgate.domain.ledger import FOREVER, Entry, Subject, Undone
 from fairgate.domain.secret import Secrets
 from fairgate.domain.windows import DAY, HOUR, MINUTE
+from fairgate.enforce.ledger import Ledger
 from fairgate.language.problems import PackError
+from fairgate.pipeline.in_force import InForce
 from fairgate.pipeline.lookup import live_pack
 from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.records import (
     EventRecord,
+    LedgerRecord,
     ListRecord,
     PackRecord,
     RestatedRecord,
@@ -29,12 +34,11 @@ from fairgate.pipeline.records import (
     decode,
 )
 from fairgate.pipeline.seals import Seals
-from fairgate.pipeline.standing import Standing
 from fairgate.pipeline.state import State
 from tests.contracts.planting import Edit, planted
 from tests.support import NOW, PACK, SECRET, SetClock, body, open_pipeline, request, seals_in, traffic
 from tests.unit.pipeline.live import NEXT_PACK, answers, logged, reread, snapshot
-from tests.unit.pipeline.twins import Twins
+from tests.unit.pipeline.twins import ACTS, CHANGES, Twins
 
 KEPT = 32 * DAY
 
@@ -55,7 +59,8 @@ def cut(pipeline: Pipeline, clock: SetClock) -> int:
 STEPS = st.lists(
     st.tuples(st.just("take"), st.integers(1, 30))
     | st.tuples(st.just("pass"), st.sampled_from([HOUR, 13 * HOUR, DAY, 9 * DAY, 33 * DAY]))
-    | st.tuples(st.just("change"), st.integers(0, 9))
+    | st.tuples(st.just("change"), st.integers(0, len(CHANGES) - 1))
+    | st.tuples(st.just("act"), st.integers(0, len(ACTS) - 1))
     | st.tuples(st.just("erase"), st.sampled_from(["a1", "a3", "a8", "friend"]))
     | st.tuples(st.just("keep"), st.none())
     | st.tuples(st.just("restart"), st.booleans())
@@ -94,7 +99,8 @@ def test_what_was_dropped_changes_nothing(
 
 #: Steps after which every part of what is said again shows.
 STORY: Sequence[tuple[str, Any]] = (
-    ("take", 90), ("change", 0), ("change", 5), ("change", 3), ("change", 9), ("erase", "a3"), ("pass", 2 * DAY),
+    ("act", 0), ("act", 1), ("act", 2), ("act", 3), ("take", 90), ("change", 0), ("change", 5), ("change", 3),
+    ("change", 9), ("erase", "a3"), ("pass", 2 * DAY),
     ("take", 20), ("keep", None), ("take", 30), ("pass", 33 * DAY), ("take", 20), ("keep", None), ("pack", NEXT_PACK),
     ("take", 60), ("erase", "a1"), ("pack", PACK), ("take", 60), ("erase", "a8"), ("pass", DAY), ("keep", None),
     ("restart", False), ("take", 20),
@@ -106,11 +112,13 @@ def test_the_story_is_sound(tmp_path: Path) -> None:
 
 
 MUTANTS = {
-    "says no lists again": Edit(State, "restated", "yield from self.standing.records(now, self.engine.lists)", ""),
+    "says no lists again": Edit(State, "restated", "yield from self.in_force.records(now, self.engine.lists)", ""),
+    "says nothing of the ledger again": Edit(State, "restated", "yield LedgerRecord", "LedgerRecord"),
+    "gives numbers of the ledger twice": Edit(Ledger, "restore", "max(self.following, following)", "self.following"),
     "says no numbers again": Edit(State, "restated", "range(0, len(keys), _SUBJECTS)", "()"),
-    "forgets what is switched off": Edit(Standing, "records", ", *self._off.values()]", "]"),
-    "forgets who stands in lists": Edit(Standing, "records", "*self._entries.values(), ", ""),
-    "forgets what was taken off": Edit(Standing, "records", "or not lists.bare(key[0])", ""),
+    "forgets what is switched off": Edit(InForce, "records", ", *self._off.values()]", "]"),
+    "forgets who stands in lists": Edit(InForce, "records", "*self._entries.values(), ", ""),
+    "forgets what was taken off": Edit(InForce, "records", "or not lists.bare(key[0])", ""),
     "takes in no numbers": Edit(Seals, "restore", "new = ", "new = False & "),
     "gives numbers twice": Edit(
         Seals, "restore", "self.following = max(self.following, first + len(subjects))", "pass"
@@ -154,6 +162,10 @@ def test_all_that_stands_is_said_again_once_a_day(tmp_path: Path) -> None:
         pipeline.switch("burst", "me", "noisy", off=True)
         pipeline.switch("capped", "me", "noisy", off=True)
         pipeline.switch("capped", "me", "mended", off=False)
+        for account in ("a4", "a5"):
+            ban = Entry(-1, Subject("account", account), Action.BAN, NOW, FOREVER, ("burst",), (), "", "me", "a case")
+            banned, _ = pipeline.act(ban)
+        pipeline.undo([banned.number], "you", "a mistake")
         assert not pipeline.restate()
         clock.time += DAY
         start = pipeline.log.end()
@@ -161,7 +173,7 @@ def test_all_that_stands_is_said_again_once_a_day(tmp_path: Path) -> None:
         assert not pipeline.restate()
         pipeline.commit()
     found = records(tmp_path)
-    pack, subjects, *said, restated = found[start:]
+    pack, subjects, *said, ledger, restated = found[start:]
     assert isinstance(pack, PackRecord)
     assert pack.same(found[0])  # type: ignore[arg-type]
     assert isinstance(subjects, SubjectsRecord)
@@ -173,6 +185,14 @@ def test_all_that_stands_is_said_again_once_a_day(tmp_path: Path) -> None:
         if (isinstance(each, ListRecord) and each.value != "a4")
         or (isinstance(each, SwitchRecord) and each.rule == "burst")
     ]
+    assert isinstance(ledger, LedgerRecord)
+    begun = [entry for each in found[:start] if isinstance(each, EventRecord) for entry in each.entries]
+    begun += [entry for each in found[:start] if isinstance(each, LedgerRecord) for entry in each.entries]
+    assert ledger.following == len({each.number for each in begun})
+    [undone] = [each for each in ledger.entries if each.undone is not None]
+    assert (undone.subject.value, undone.undone) == ("a5", Undone(NOW, "you", "a mistake"))
+    stands = [each for each in begun if each.ends > clock.time and each.number != undone.number]
+    assert [each for each in ledger.entries if each is not undone] == stands
 
 
 def test_where_saying_again_was_cut_short_the_log_does_not_begin(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_after_absorbing_it_goes_on_as_if_it_had_decided(cut: int) -> None:
     first = new_engine()
     decided = first.run(EVENTS[:cut])
     second = new_engine()
-    second.absorb(EVENTS[:cut], [each.decision for each in decided])
+    second.absorb(EVENTS[:cut], [each.decision for each in decided], [each for one in decided for each in one.entries])
     assert as_bytes(second, second.run(EVENTS[cut:])) == as_bytes(first, first.run(EVENTS[cut:]))
     assert second.clock == first.clock == EVENTS[-1].received
     assert (second.brakes, second.texts.all()) == (first.brakes, first.texts.all())

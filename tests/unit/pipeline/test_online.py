@@ -24,7 +24,8 @@ def test_a_repeat_gets_the_answer_of_the_first_time(tmp_path: Path) -> None:
     with open_pipeline(tmp_path) as pipeline:
         first = answers(pipeline, *burst, burst[3])
         assert [each.decision.action for each in first[2:]] == [Action.CHALLENGE] * 3
-        assert first[4] == Answer("account.signup", "3", first[3].sequence, first[3].decision, repeated=True)
+        third = first[3].decision
+        assert first[4] == Answer("account.signup", "3", first[3].sequence, third, repeated=True, action=third.action)
         [later] = answers(pipeline, burst[0])
         assert (later.repeated, later.sequence, later.decision) == (True, first[0].sequence, first[0].decision)
         assert pipeline.repeats == 2

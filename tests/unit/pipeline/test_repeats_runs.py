@@ -311,6 +311,22 @@ def test_a_disk_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.
     known.close()
 
 
+def test_what_waited_for_the_disk_until_it_was_forgotten_stays_so_after_a_restart() -> None:
+    runs = FailingRuns(NaiveRuns(), Random(1), ill=True, odds=1)
+    known = Repeats(1, runs, full=FULL)
+    known.met(sent(*range(6)), 0)
+    known.met(sent(*range(6, 12)), 6)
+    known.met(sent(12, day=40), 12)
+    known.settle()
+    assert (known.behind, known.known("s", "n0")) == (6, [])
+    again = Repeats(1, runs, full=FULL)
+    assert again.load(*known.state())
+    assert again.known("s", "n0") == []
+    assert again.known("s", "n12") == [12]
+    again.close()
+    known.close()
+
+
 def test_without_runs_it_cannot_take_over_what_had_some() -> None:
     known = filled(NaiveRuns(), 2)
     again = Repeats(1)

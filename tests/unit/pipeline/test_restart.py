@@ -17,14 +17,14 @@ from fairgate.domain.secret import Secrets
 from fairgate.domain.windows import DAY, HOUR, MINUTE
 from fairgate.pipeline import records, state
 from fairgate.pipeline.engine import Engine
+from fairgate.pipeline.in_force import InForce
 from fairgate.pipeline.records import FORMAT, EventRecord, PackRecord, decode
 from fairgate.pipeline.repeats import Repeats
-from fairgate.pipeline.standing import Standing
 from fairgate.pipeline.state import State
 from tests.contracts.planting import Edit, planted
 from tests.support import HEAD, NOW, PACK, SECRET, SetClock, body, new_pipeline, open_pipeline, request, traffic
 from tests.unit.pipeline.live import NEXT_PACK, answers, logged, reread, snapshot, take
-from tests.unit.pipeline.twins import Twins
+from tests.unit.pipeline.twins import ACTS, CHANGES, Twins
 
 # ------------------------------------------------------------------------------------------------------------- restarts
 
@@ -32,7 +32,8 @@ from tests.unit.pipeline.twins import Twins
 STEPS = st.lists(
     st.tuples(st.just("take"), st.integers(1, 30))
     | st.tuples(st.just("pass"), st.sampled_from([MINUTE, HOUR, 13 * HOUR, DAY, 9 * DAY, 33 * DAY]))
-    | st.tuples(st.just("change"), st.integers(0, 9))
+    | st.tuples(st.just("change"), st.integers(0, len(CHANGES) - 1))
+    | st.tuples(st.just("act"), st.integers(0, len(ACTS) - 1))
     | st.tuples(st.just("erase"), st.sampled_from(["a1", "a3", "a8", "friend"]))
     | st.tuples(st.just("restart"), st.booleans())
     | st.tuples(st.just("keep"), st.none()),
@@ -64,18 +65,19 @@ def test_a_restart_at_any_place_changes_nothing(
 
 #: Steps after which every part of the state shows.
 STORY: Sequence[tuple[str, Any]] = (
-    ("take", 90), ("change", 0), ("change", 3), ("change", 5), ("restart", True), ("take", 60), ("erase", "a3"),
-    ("restart", False), ("erase", "a1"), ("take", 20), ("pass", HOUR),
+    ("act", 0), ("act", 1), ("act", 2), ("take", 90), ("change", 0), ("change", 3), ("change", 5), ("restart", True),
+    ("act", 4), ("take", 60), ("erase", "a3"), ("restart", False), ("erase", "a1"), ("take", 20), ("pass", HOUR),
     ("restart", False), ("take", 60), ("keep", None), ("take", 20), ("restart", False), ("take", 20),
     ("pass", 10 * DAY), ("take", 30), ("pass", 10 * DAY), ("take", 30), ("restart", True), ("take", 20),
     ("pass", 25 * DAY), ("take", 60), ("restart", False), ("take", 9),
 )  # fmt: skip
 LOAD = (State, "_take_over")
 MUTANTS = {
-    "lets go of what was taken off a list": Edit(Standing, "records", "or not lists.bare(key[0])", ""),
+    "keeps nothing of the ledger": Edit(*LOAD, "engine.ledger.restore(extra.ledger, extra.following)", ""),
+    "lets go of what was taken off a list": Edit(InForce, "records", "or not lists.bare(key[0])", ""),
     "counts no caps again": Edit(Engine, "absorb", "self.brakes.count(decision, clock)", "del decision, clock"),
     "forgets caps": Edit(*LOAD, "extra.day, extra.asked", "0, {}"),
-    "forgets switches": Edit(Standing, "take", "self._off[record.rule] = record", "pass"),
+    "forgets switches": Edit(InForce, "take", "self._off[record.rule] = record", "pass"),
     "forgets texts": Edit(*LOAD, "engine.texts.number(text)", "del text"),
     "forgets lists": Edit(*LOAD, "take_in(engine, self._reader, said)", ""),
     "forgets repeats": Edit(*LOAD, 'not self.repeats.load(snapshot.arrays["repeats"], extra.repeats)', "False"),

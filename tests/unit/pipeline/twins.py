@@ -6,18 +6,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from fairgate.domain.action import Action
 from fairgate.domain.errors import NothingSealed
+from fairgate.domain.ledger import FOREVER, Entry, Subject
 from fairgate.domain.windows import DAY, HOUR
 from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.records import encode
 from tests.support import PACK, SetClock, open_pipeline, traffic
 from tests.unit.pipeline.live import snapshot, take
 
+#: What somebody does, to whom and for how long; without an action, everything about them is undone.
+ACTS: Sequence[tuple[Action | None, str, int]] = (
+    (Action.SUSPEND, "a2", 5 * HOUR), (Action.BAN, "a3", 40 * DAY), (Action.ALLOW, "a5", 9 * DAY), (None, "a2", 0),
+    (None, "a3", 0), (Action.THROTTLE, "a3", FOREVER), (None, "a1", 0),
+)  # fmt: skip
+
 #: Entries in a list for so long, 0 takes them off; and switches, off or on.
 CHANGES: Sequence[tuple[str, str | None, int]] = (
     ("friends", "friend", 0), ("friends", "friend", DAY), ("banned", "a3", 5 * HOUR), ("banned", "a4", 40 * DAY),
     ("bad_mail", "u3@mailinator.com", HOUR), ("burst", None, 1), ("burst", None, 0), ("*", None, 1), ("*", None, 0),
-    ("capped", None, 1),
+    ("capped", None, 1), ("action:hold", None, 1), ("action:hold", None, 0),
 )  # fmt: skip
 
 
@@ -67,6 +75,16 @@ class Twins:
             else:
                 each.put_in_list(name, value, self.clock.time + length, "me", "test")
 
+    def act(self, choice: int) -> None:
+        action, account, length = ACTS[choice]
+        for each in (self.steady, self.restless):
+            subject, ledger, now = Subject("account", account), each.engine.ledger, self.clock.time
+            if action is None:
+                each.undo([entry.number for entry in ledger.of(subject)], "me", "test")
+                continue
+            ends = FOREVER if length == FOREVER else now + length
+            each.act(Entry(-1, subject, action, now, ends, ("burst",), (), "", "me", "test", f"{action} {account}"))
+
     def erase(self, account: str) -> None:
         for each in (self.steady, self.restless):
             with suppress(NothingSealed):
@@ -81,6 +99,8 @@ class Twins:
                 self.clock.time += choice
             case "change":
                 self.change(choice)
+            case "act":
+                self.act(choice)
             case "erase":
                 self.erase(choice)
             case "restart":

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fairgate.decide.reasons import Reader, reasons_of, render
+from fairgate.decide.reasons import MOST_REASONS, Reader, reasons_of, render
 from fairgate.domain.event import Refusal
 from fairgate.domain.pack import Pack
 from fairgate.entrypoints.door.http import Problem
@@ -15,7 +15,10 @@ _MOST_WORDS = 4_096
 
 
 class Decided(msgspec.Struct, omit_defaults=True):
-    """The answer to a request for a decision. Without a sequence, `policy` names the call site whose policy it is."""
+    """The answer to a request for a decision. Without a sequence, `policy` names the call site whose policy it is.
+
+    `stands` where it is what stands about the account, or another of the event's entities, and not of this event.
+    """
 
     id: str
     sequence: int | None = None
@@ -24,6 +27,7 @@ class Decided(msgspec.Struct, omit_defaults=True):
     degraded: bool = False
     repeated: bool = False
     policy: str = ""
+    stands: bool = False
 
 
 class Result(msgspec.Struct, omit_defaults=True):
@@ -53,7 +57,9 @@ class Words:
     def of(self, pack: Pack, answer: Answer) -> list[str]:
         """The words for a decision that this pack explains."""
         decision = answer.decision
-        if not (decision.rules or decision.lists):
+        if answer.codes:
+            return [pack.reasons[code].user for code in answer.codes[:MOST_REASONS] if code in pack.reasons]
+        if not (decision.rules or decision.lists) or answer.action < decision.action:
             return []
         key = (pack.digest, answer.type, decision.action, decision.rules, decision.silent, decision.lists)
         if key not in self._kept:
@@ -65,8 +71,16 @@ class Words:
 
 def decided(answer: Answer, words: list[str]) -> Decided:
     """The answer for a decision that is durable."""
-    decision = answer.decision
-    return Decided(answer.id, answer.sequence, decision.action.word, words, bool(decision.degraded), answer.repeated)
+    decision, action = answer.decision, answer.action
+    return Decided(
+        id=answer.id,
+        sequence=answer.sequence,
+        action=action.word,
+        reasons=words,
+        degraded=bool(decision.degraded),
+        repeated=answer.repeated,
+        stands=action != decision.action,
+    )
 
 
 def results(outcomes: list[Outcome]) -> tuple[int, Results]:
@@ -86,4 +100,4 @@ def status_of(refusal: Refusal) -> int:
 def _result(outcome: Outcome) -> Result:
     if isinstance(outcome, Refusal):
         return Result(outcome.id, error=Problem(outcome.code, outcome.reason, outcome.field))
-    return Result(outcome.id, outcome.sequence, outcome.decision.action.word, outcome.repeated)
+    return Result(outcome.id, outcome.sequence, outcome.action.word, outcome.repeated)

@@ -1,31 +1,18 @@
 """The handlers that change what is decided: lists, switches, labels. Each answers when its change is on disk."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from fairgate.domain.errors import (
-    BadEntry,
-    BadLabel,
-    BadSettings,
-    KeysUnusable,
-    LogBroken,
-    NoSuchList,
-    NoSuchRecord,
-    NothingSealed,
-    NotPrepared,
-    PipelineStopped,
-    ReloadUnderWay,
-)
+from fairgate.domain.action import ACTIONS, SWITCH, Action
+from fairgate.domain.errors import BadSettings, NoSuchRecord, NothingSealed, NotPrepared, ReloadUnderWay
 from fairgate.domain.event import Refusal, moment
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints.door.answers import status_of
+from fairgate.entrypoints.door.bodies import ANYONE, Unfit, answering, decoded, said
 from fairgate.entrypoints.door.door import Door
 from fairgate.entrypoints.door.http import Request, Response, encode, problem
-from fairgate.entrypoints.door.reads import no_list, switches
+from fairgate.entrypoints.door.reads import switches
 from fairgate.entrypoints.door.shown import EntryShown
 from fairgate.ingest.wire import LONGEST_IDENTIFIER
 from fairgate.language.durations import HINT, parse_duration
@@ -35,14 +22,7 @@ from fairgate.pipeline.online import Pipeline
 
 #: What is entered by hand ends some day: an entry that nobody looks at again is how innocents stay blocked.
 LONGEST_ENTRY = 365 * DAY
-LONGEST_WHY = 1_000
-#: Bytes of the body of a change.
-LARGEST_CHANGE = 16 * 1024
-#: Who changes something where the door asks for no key.
-ANYONE = "anyone on this machine"
 _ALL = "all"
-_Body = TypeVar("_Body")
-Handler: TypeAlias = Callable[[Door, Request], Awaitable[Response]]
 
 
 class PutEntry(msgspec.Struct, forbid_unknown_fields=True, rename={"length": "for"}):
@@ -53,7 +33,7 @@ class PutEntry(msgspec.Struct, forbid_unknown_fields=True, rename={"length": "fo
 
 
 class PutSwitch(msgspec.Struct, forbid_unknown_fields=True):
-    """A rule, or all enforcement, is to be switched off or on again."""
+    """A rule, an action, or all enforcement, is to be switched off or on again."""
 
     off: bool
     why: str
@@ -113,47 +93,18 @@ class LabelAnswer(msgspec.Struct):
     repeated: bool
 
 
-class _Unfit(Exception):
-    """Ends the handling of a request that can't be done; `response` says why."""
-
-    def __init__(self, status: int, code: str, reason: str, field: str = "") -> None:
-        super().__init__(code)
-        self.response = problem(status, code, reason, field)
-
-
-def _answering(handler: Handler) -> Handler:
-    """A handler that answers what it raises; a disk that fails is for the door to tell and to repair."""
-
-    @wraps(handler)
-    async def answer(door: Door, request: Request) -> Response:
-        try:
-            return await handler(door, request)
-        except _Unfit as unfit:
-            return unfit.response
-        except NoSuchList as error:
-            return no_list(error)
-        except BadEntry as error:
-            return problem(422, "invalid", f"the value {error.reason}", "value")
-        except BadLabel as error:
-            return problem(422, "bad_label", error.reason, error.field)
-        except (LogBroken, KeysUnusable) as error:
-            raise PipelineStopped from error
-
-    return answer
-
-
-@_answering
+@answering
 async def put_entry(door: Door, request: Request) -> Response:
     """Enter a value in a list for a time, or give it another end."""
-    asked = _decoded(request.body, PutEntry)
+    asked = decoded(request.body, PutEntry)
     length = parse_duration(asked.length)
     if length is None or not 0 < length <= LONGEST_ENTRY:
-        raise _Unfit(422, "bad_length", f"say for how long, at most 365d: {HINT}", "for")
-    why, until = _said(asked.why), door.clock.now() + length
+        raise Unfit(422, "bad_length", f"say for how long, at most 365d: {HINT}", "for")
+    why, until = said(asked.why), door.clock.now() + length
     name, value, by = request.params["name"], request.params["value"], request.by or ANYONE
     if not value.isprintable() or len(value) > LONGEST_IDENTIFIER:
         what = f"the value has more than {LONGEST_IDENTIFIER} characters, or one that can't be seen"
-        raise _Unfit(422, "invalid", what, "value")
+        raise Unfit(422, "invalid", what, "value")
     lists = door.pipeline.engine.lists
     door.pipeline.put_in_list(name, value, until, by, why)
     entry = lists.entry(name, value)
@@ -161,36 +112,37 @@ async def put_entry(door: Door, request: Request) -> Response:
     return Response(200, encode(EntryShown(name, entry.value, moment(until), by, why)))
 
 
-@_answering
+@answering
 async def take_off(door: Door, request: Request) -> Response:
     """Take a value off a list."""
-    why, now = _said(request.query.get("why", "")), door.clock.now()
+    why, now = said(request.query.get("why", "")), door.clock.now()
     name, value, by = request.params["name"], request.params["value"], request.by or ANYONE
     entry = door.pipeline.engine.lists.entry(name, value)
     if entry.until <= now:
-        raise _Unfit(404, "no_entry", "the value does not stand in this list", "value")
+        raise Unfit(404, "no_entry", "the value does not stand in this list", "value")
     door.pipeline.put_in_list(name, value, now, by, why)
     await door.durable()
     return Response(200, encode(EntryShown(name, entry.value, moment(now), by, why)))
 
 
-@_answering
+@answering
 async def put_switch(door: Door, request: Request) -> Response:
-    """Switch a rule, or all enforcement, off or on."""
-    asked = _decoded(request.body, PutSwitch)
-    why, rule, pipeline = _said(asked.why), request.params["rule"], door.pipeline
+    """Switch a rule, an action, or all enforcement, off or on."""
+    asked = decoded(request.body, PutSwitch)
+    why, rule, pipeline = said(asked.why), request.params["rule"], door.pipeline
     known = {each.name for each in pipeline.engine.checked.pack.rules}
+    known |= {f"{SWITCH}{action.word}" for action in ACTIONS.values() if action > Action.ALLOW}
     if rule != _ALL and rule not in known:
-        raise _Unfit(404, "unknown_rule", f"the pack has no such rule ({one_of(rule, known)})", "rule")
+        raise Unfit(404, "unknown_rule", f"the pack has no such rule ({one_of(rule, known)})", "rule")
     pipeline.switch("*" if rule == _ALL else rule, request.by or ANYONE, why, off=asked.off)
     await door.durable()
     return await switches(door, request)
 
 
-@_answering
+@answering
 async def post_label(door: Door, request: Request) -> Response:
     """Say what an earlier event turned out to be."""
-    asked, pipeline = _decoded(request.body, PostLabel), door.pipeline
+    asked, pipeline = decoded(request.body, PostLabel), door.pipeline
     sequence = _sequence(pipeline, asked.of)
     loop, explain = asyncio.get_running_loop(), pipeline.explainer.explain
     try:
@@ -207,18 +159,18 @@ async def post_label(door: Door, request: Request) -> Response:
     return Response(200, encode(LabelAnswer(outcome.type, outcome.id, outcome.sequence, outcome.repeated)))
 
 
-@_answering
+@answering
 async def post_erasure(door: Door, request: Request) -> Response:
     """Make what is personal in an account's events unreadable, for ever."""
-    asked = _decoded(request.body, PostErasure)
+    asked = decoded(request.body, PostErasure)
     try:
-        door.pipeline.erase(asked.account, request.by or ANYONE, _said(asked.why))
+        door.pipeline.erase(asked.account, request.by or ANYONE, said(asked.why))
     except NothingSealed as error:
-        raise _Unfit(404, "nothing_sealed", "nothing personal is recorded of this account", "account") from error
+        raise Unfit(404, "nothing_sealed", "nothing personal is recorded of this account", "account") from error
     return Response(200, encode(ErasureAnswer(asked.account)))
 
 
-@_answering
+@answering
 async def post_reload(door: Door, _request: Request) -> Response:
     """Let the pack go live as its folder has it now. A pack with faults is refused, and the live one stays."""
     try:
@@ -234,32 +186,16 @@ async def post_reload(door: Door, _request: Request) -> Response:
     return Response(200, encode(PackAnswer(pack.name, pack.version, pack.digest, changed)))
 
 
-def _no_event() -> _Unfit:
-    return _Unfit(404, "no_event", "there is no such event, or its source and id are older than thirty days", "of")
+def _no_event() -> Unfit:
+    return Unfit(404, "no_event", "there is no such event, or its source and id are older than thirty days", "of")
 
 
 def _sequence(pipeline: Pipeline, of: SpokenOf) -> int:
     if of.sequence is not None and of.source is of.id is None:
         return of.sequence
     if of.source is None or of.id is None or of.sequence is not None:
-        raise _Unfit(422, "bad_label", "name the event by its sequence, or by its source and id", "of")
+        raise Unfit(422, "bad_label", "name the event by its sequence, or by its source and id", "of")
     found = pipeline.lookup.find(of.source, of.id)
     if found is None:
         raise _no_event()
     return found
-
-
-def _decoded(body: bytes, shape: type[_Body]) -> _Body:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.ValidationError as error:
-        raise _Unfit(422, "mistyped", f"the body does not fit: {str(error)[:1].lower()}{str(error)[1:]}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _Unfit(400, "malformed", "the body is not JSON") from error
-
-
-def _said(why: str) -> str:
-    """A reason that says something."""
-    if not why.strip() or len(why) > LONGEST_WHY or not why.isprintable():
-        raise _Unfit(422, "no_reason", f"say why, in at most {LONGEST_WHY:,} printable characters", "why")
-    return why

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from fairgate.decide.policy import ALL_RULES
 from fairgate.decide.reasons import Given, Reader, render
 from fairgate.detect.lists import FOREVER, Entry
 from fairgate.domain.access import Scope
+from fairgate.domain.action import SWITCH
 from fairgate.domain.errors import BadEntity, LogBroken, NoSuchEntityKind, NoSuchList, NoSuchRecord, PipelineStopped
 from fairgate.domain.event import moment
 from fairgate.domain.pack import Mode, Stage
@@ -70,8 +72,7 @@ async def entity(door: Door, request: Request) -> Response:
     try:
         view = entity_view(engine, request.params["kind"], request.params["value"], now)
     except NoSuchEntityKind as error:
-        reason = f"no event type of the pack has an entity of this kind ({one_of(error.kind, error.known)})"
-        return problem(404, "unknown_kind", reason, "kind")
+        return no_kind(error)
     except BadEntity as error:
         return problem(422, "invalid", f"the value {error.reason}", "value")
     hidden = view.token and Scope.PERSONAL not in request.scopes
@@ -121,12 +122,20 @@ async def entries(door: Door, request: Request) -> Response:
 async def switches(door: Door, _request: Request) -> Response:
     """What is switched off."""
     off = door.pipeline.engine.brakes.off
-    return Response(200, encode(SwitchesAnswer("*" in off, sorted(off - {"*"}))))
+    actions = sorted(each.removeprefix(SWITCH) for each in off if each.startswith(SWITCH))
+    rules = sorted(each for each in off if each != ALL_RULES and not each.startswith(SWITCH))
+    return Response(200, encode(SwitchesAnswer(ALL_RULES in off, rules, actions)))
 
 
 def no_list(error: NoSuchList) -> Response:
     """The answer where the pack has no such list."""
     return problem(404, "unknown_list", f"the pack has no such list ({one_of(error.name, error.known)})", "name")
+
+
+def no_kind(error: NoSuchEntityKind) -> Response:
+    """The answer where the pack has no such kind of entity."""
+    reason = f"no event type of the pack has an entity of this kind ({one_of(error.kind, error.known)})"
+    return problem(404, "unknown_kind", reason, "kind")
 
 
 def entry_shown(name: str, entry: Entry) -> EntryShown:

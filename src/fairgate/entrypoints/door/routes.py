@@ -6,8 +6,9 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from fairgate.domain.access import Scope
+from fairgate.entrypoints.door.actions import get_action, get_actions, get_standing, post_action, post_undo
+from fairgate.entrypoints.door.bodies import LARGEST_CHANGE
 from fairgate.entrypoints.door.changes import (
-    LARGEST_CHANGE,
     post_erasure,
     post_label,
     post_reload,
@@ -50,6 +51,11 @@ ROUTES = (
     Route("GET", "/v1/lists/{name}", Scope.READ, 0, entries),
     Route("PUT", "/v1/lists/{name}/{value}", Scope.ENFORCE, LARGEST_CHANGE, put_entry),
     Route("DELETE", "/v1/lists/{name}/{value}", Scope.ENFORCE, 0, take_off),
+    Route("GET", "/v1/accounts/{account}/standing", Scope.DECIDE, 0, get_standing, also=Scope.READ),
+    Route("GET", "/v1/actions", Scope.READ, 0, get_actions),
+    Route("POST", "/v1/actions", Scope.ENFORCE, LARGEST_CHANGE, post_action),
+    Route("GET", "/v1/actions/{number}", Scope.READ, 0, get_action),
+    Route("POST", "/v1/actions/{number}/undo", Scope.ENFORCE, LARGEST_CHANGE, post_undo),
     Route("GET", "/v1/switches", Scope.READ, 0, switches),
     Route("PUT", "/v1/switches/{rule}", Scope.ENFORCE, LARGEST_CHANGE, put_switch),
     Route("POST", "/v1/labels", Scope.INGEST, LARGEST_CHANGE, post_label, also=Scope.REVIEW),

@@ -140,3 +140,4 @@ class SwitchesAnswer(msgspec.Struct):
 
     all: bool
     rules: list[str]
+    actions: list[str]

@@ -1,4 +1,4 @@
-"""What stands beside the events, as the records that said it last: entries of lists, and what is switched off."""
+"""What is in force beside the events, as the records that said it last: entries of lists, what is switched off."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
@@ -9,7 +9,7 @@ from fairgate.pipeline.records import ListRecord, SwitchRecord
 Said: TypeAlias = ListRecord | SwitchRecord
 
 
-class Standing:
+class InForce:
     """The last record about each entry and each switch, whatever pack is live: what comes with a pack is not here.
 
     Read back in this order, they make lists and switches what they are.

@@ -1,0 +1,280 @@
+"""The handlers of actions: what stands about somebody, acting on them by hand, and undoing it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from fairgate.domain.action import ACTIONS, Action
+from fairgate.domain.event import moment
+from fairgate.domain.ledger import FOREVER, Entry, Subject
+from fairgate.domain.windows import DAY
+from fairgate.enforce.entitlements import Entitlements, entitlements
+from fairgate.enforce.subjects import ACCOUNT
+from fairgate.entrypoints.door.bodies import ANYONE, Unfit, answering, decoded, said
+from fairgate.entrypoints.door.door import Door
+from fairgate.entrypoints.door.http import JSON, Request, Response, encode
+from fairgate.ingest.wire import LONGEST_IDENTIFIER
+from fairgate.language.durations import HINT, parse_duration
+from fairgate.language.problems import one_of
+from fairgate.pipeline.engine import Engine
+
+#: What is done by hand and ends, ends some day; whoever is spared is looked at again.
+LONGEST_ACTION = 3_650 * DAY
+LONGEST_SPARED = 365 * DAY
+#: Reasons and pieces of evidence of one action, and the characters of one.
+MOST_NAMED, LONGEST_NAMED = 20, 300
+#: Entities that may be named beside an account whose standing is asked for.
+_BESIDE = ("org", "key")
+_NUMBER_DIGITS = 18
+
+
+class PostAction(msgspec.Struct, forbid_unknown_fields=True, rename={"length": "for"}):
+    """An action is to be taken on an entity.
+
+    `for` is a length of time, such as `7d`: without it, what the pack says of the action, and else no end. `reasons`
+    are codes of the pack, `evidence` is what speaks for it, in words or as links. The same again under one `ref` is
+    taken once.
+    """
+
+    kind: str
+    value: str
+    action: str
+    why: str
+    length: str | None = None
+    reasons: list[str] = []
+    evidence: list[str] = []
+    ref: str = ""
+
+
+class PostUndo(msgspec.Struct, forbid_unknown_fields=True):
+    """An action is to be undone. Who it was on is spared by rules for a while where `spare` gives one, such as `7d`."""
+
+    why: str
+    spare: str | None = None
+
+
+class UndoneShown(msgspec.Struct):
+    """When, by whom and why an action was undone."""
+
+    at: datetime
+    by: str
+    why: str
+
+
+class ActionShown(msgspec.Struct, omit_defaults=True):
+    """An action on an entity. Without `until` it stands until it is undone; without `by` it followed from a decision.
+
+    A personal value is shown as its token. `pack` is the one by which it was decided, or that was live.
+    """
+
+    number: int
+    kind: str
+    value: str
+    action: str
+    stands: bool
+    since: datetime
+    until: datetime | None
+    reasons: list[str]
+    evidence: list[str]
+    pack: str
+    by: str = ""
+    why: str = ""
+    ref: str = ""
+    undone: UndoneShown | None = None
+
+
+class ActionsAnswer(msgspec.Struct):
+    """What is held about an entity, the oldest first: what stands, and what was undone of late."""
+
+    actions: list[ActionShown]
+
+
+class May(msgspec.Struct):
+    """What an account may do. `models` is null where it may use all of them."""
+
+    use: bool
+    spend: bool
+    rate: float
+    models: list[str] | None
+
+
+class StandingAnswer(msgspec.Struct):
+    """How an account stands now, in words that may be shown to whoever it is.
+
+    `until` is when that changes by itself at the earliest; null where it does not. `challenges` are the kinds that are
+    to be passed.
+    """
+
+    account: str
+    action: str
+    until: datetime | None
+    may: May
+    challenges: list[str]
+    reasons: list[str]
+
+
+@answering
+async def post_action(door: Door, request: Request) -> Response:
+    """Act on an entity."""
+    asked, pipeline = decoded(request.body, PostAction), door.pipeline
+    engine, now = pipeline.engine, door.clock.now()
+    action = ACTIONS.get(asked.action)
+    if action is None:
+        raise Unfit(422, "unknown_action", f"there is no such action ({one_of(asked.action, ACTIONS)})", "action")
+    subject = _subject(engine, asked.kind, asked.value)
+    _check_named(engine, asked, action)
+    _check_unchanged(door, request, subject)
+    ends = _ends(asked.length, action, engine, now)
+    entry, known = pipeline.act(
+        Entry(
+            number=-1,
+            subject=subject,
+            action=action,
+            starts=now,
+            ends=ends,
+            reasons=tuple(asked.reasons),
+            evidence=tuple(asked.evidence),
+            pack=engine.checked.pack.label,
+            by=request.by or ANYONE,
+            why=said(asked.why),
+            ref=asked.ref,
+        )
+    )
+    await door.durable()
+    return Response(200 if known else 201, encode(_shown(entry, now)))
+
+
+@answering
+async def post_undo(door: Door, request: Request) -> Response:
+    """Undo an action, and spare who it was on for a while where that is asked for."""
+    asked, pipeline, now = decoded(request.body, PostUndo), door.pipeline, door.clock.now()
+    number, why, by = _number(request.params["number"]), said(asked.why), request.by or ANYONE
+    ends = None if asked.spare is None else _ends(asked.spare, Action.ALLOW, pipeline.engine, now, "spare")
+    entry = pipeline.engine.ledger.get(number)
+    fresh = entry.undone is None
+    pipeline.undo([number], by, why)
+    if ends is not None and fresh:  # said twice, it is done once
+        pack = pipeline.engine.checked.pack.label
+        pipeline.act(Entry(-1, entry.subject, Action.ALLOW, now, ends, (), (f"action {number}",), pack, by, why))
+    await door.durable()
+    return Response(200, encode(_shown(pipeline.engine.ledger.get(number), now)))
+
+
+@answering
+async def get_action(door: Door, request: Request) -> Response:
+    """An action by its number."""
+    entry = door.pipeline.engine.ledger.get(_number(request.params["number"]))
+    return Response(200, encode(_shown(entry, door.clock.now())))
+
+
+@answering
+async def get_actions(door: Door, request: Request) -> Response:
+    """What is held about an entity."""
+    engine, now = door.pipeline.engine, door.clock.now()
+    subject = _subject(engine, request.query.get("kind", ACCOUNT), request.query.get("value", ""))
+    return Response(200, encode(ActionsAnswer([_shown(each, now) for each in engine.ledger.of(subject)])))
+
+
+@answering
+async def get_standing(door: Door, request: Request) -> Response:
+    """What an account may do now, in one read; 304 where the caller has that already."""
+    account = request.params["account"]
+    named = [(ACCOUNT, account), *((kind, request.query[kind]) for kind in _BESIDE if kind in request.query)]
+    found, etag = _standing(door, [_subject(door.pipeline.engine, kind, value) for kind, value in named])
+    headers = (*JSON, (b"etag", etag), (b"cache-control", b"private, no-cache"))
+    if etag in request.headers.get(b"if-none-match", b""):
+        return Response(304, b"", headers)
+    return Response(200, encode(_standing_answer(door, account, found)), headers)
+
+
+def _standing(door: Door, subjects: Sequence[Subject]) -> tuple[Entitlements, bytes]:
+    """What an account may do with these entities, and the tag of that: another pack may make it something else."""
+    engine, now = door.pipeline.engine, door.clock.now()
+    standing = [entry for subject in subjects for entry in engine.ledger.standing(subject, now)]
+    if engine.all_off or any(engine.allowed(subject, now) for subject in subjects):
+        standing = []
+    found = entitlements(standing, engine.ledger.specs, engine.brakes.off_actions)
+    numbers = ".".join(str(each.number) for each in found.entries)
+    return found, f'"{engine.checked.pack.digest[:8]}-{numbers}"'.encode()
+
+
+def _check_unchanged(door: Door, request: Request, subject: Subject) -> None:
+    """Refuse who has seen something else than what stands now: two people may be at the same account."""
+    seen = request.headers.get(b"if-match")
+    if seen is not None and seen != _standing(door, [subject])[1]:
+        raise Unfit(412, "changed", "something else stands about it by now: look again", "if-match")
+
+
+def _check_named(engine: Engine, asked: PostAction, action: Action) -> None:
+    known = engine.checked.pack.reasons
+    for code in asked.reasons:
+        if code not in known:
+            raise Unfit(422, "unknown_reason", f"the pack has no such reason ({one_of(code, known)})", "reasons")
+    if not asked.reasons and action > Action.WATCH:
+        raise Unfit(422, "unknown_reason", f"name a reason of the pack: {', '.join(sorted(known))}", "reasons")
+    for field, several in (("reasons", asked.reasons), ("evidence", asked.evidence), ("ref", [asked.ref])):
+        if len(several) > MOST_NAMED or any(len(each) > LONGEST_NAMED or not each.isprintable() for each in several):
+            what = f"at most {MOST_NAMED}, each of at most {LONGEST_NAMED} printable characters"
+            raise Unfit(422, "too_long", what, field)
+
+
+def _ends(length: str | None, action: Action, engine: Engine, now: int, field: str = "for") -> int:
+    """When an action ends by itself."""
+    most = LONGEST_SPARED if action == Action.ALLOW else LONGEST_ACTION
+    if length is None:
+        spec = engine.ledger.specs.get(action)
+        if action == Action.ALLOW:
+            raise Unfit(422, "bad_length", "say for how long rules spare it, at most 365d", field)
+        return FOREVER if spec is None or spec.length is None else now + spec.length
+    found = parse_duration(length)
+    if found is None or not 0 < found <= most:
+        raise Unfit(422, "bad_length", f"say for how long, at most {most // DAY}d: {HINT}", field)
+    return now + found
+
+
+def _subject(engine: Engine, kind: str, value: str) -> Subject:
+    if not value.isprintable() or len(value) > LONGEST_IDENTIFIER:
+        what = f"the value has more than {LONGEST_IDENTIFIER} characters, or one that can't be seen"
+        raise Unfit(422, "invalid", what, "value")
+    return engine.subject(kind, value)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS):
+        raise Unfit(404, "no_action", "actions are known by their numbers", "number")
+    return int(text)
+
+
+def _shown(entry: Entry, now: int) -> ActionShown:
+    undone = entry.undone
+    return ActionShown(
+        number=entry.number,
+        kind=entry.subject.kind,
+        value=entry.subject.value,
+        action=entry.action.word,
+        stands=entry.stands(now),
+        since=moment(entry.starts),
+        until=None if entry.ends == FOREVER else moment(entry.ends),
+        reasons=list(entry.reasons),
+        evidence=list(entry.evidence),
+        pack=entry.pack,
+        by=entry.by,
+        why=entry.why,
+        ref=entry.ref,
+        undone=None if undone is None else UndoneShown(moment(undone.at), undone.by, undone.why),
+    )
+
+
+def _standing_answer(door: Door, account: str, found: Entitlements) -> StandingAnswer:
+    reasons = door.pipeline.engine.checked.pack.reasons
+    codes = dict.fromkeys(code for each in found.entries if each.action == found.action for code in each.reasons)
+    models = None if found.models is None else list(found.models)
+    return StandingAnswer(
+        account=account,
+        action=found.action.word,
+        until=None if found.until == FOREVER else moment(found.until),
+        may=May(found.use, found.spend, found.rate, models),
+        challenges=list(found.challenges),
+        reasons=[reasons[code].user for code in codes if code in reasons],
+    )
