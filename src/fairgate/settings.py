@@ -210,6 +210,29 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ] = None
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another team's service that is told when somebody's standing changes. Its secret is in the environment."""
+
+    url: Annotated[str, Meta(pattern="^https?://", description="Where messages are posted to.")] = (
+        "http://127.0.0.1:8083/"
+    )
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds within which it must have answered 2xx.")
+    ] = 10.0
+    at_once: Annotated[
+        int, Meta(ge=1, le=256, description="Messages that are on their way at a time, each about somebody else.")
+    ] = 16
+    patience_hours: Annotated[
+        float, Meta(gt=0, le=720, description="Hours after which a message that can't be delivered is put aside.")
+    ] = 72.0
+
+
+class ClerkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The process that keeps the records of actions and tells other services of them."""
+
+    enabled: Annotated[bool, Meta(description="Whether `fairgate serve` starts and watches a clerk.")] = True
+
+
 class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What operators are told."""
 
@@ -242,6 +265,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     share: Annotated[ShareSettings, Meta(description="The process that shares compute out to gateways.")] = (
         ShareSettings()
     )
+    clerk: Annotated[ClerkSettings, Meta(description="The process that keeps records of actions.")] = ClerkSettings()
+    webhook: Annotated[
+        dict[str, WebhookSettings],
+        Meta(description="Services that are told of actions; the secret of `NAME` is `FAIRGATE_WEBHOOK_NAME`."),
+    ] = {}
     retention: Annotated[
         dict[str, Retention], Meta(description="By event type; `default` is for the types that are not named.")
     ] = {}

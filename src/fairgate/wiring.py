@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from fairgate.backends.embedded import lake_manifest
@@ -34,6 +35,8 @@ from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.clock import Clock
+from fairgate.ports.ledger import LedgerRecords
+from fairgate.ports.outbox import Outbox
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
 from fairgate.settings import Settings, check_log_days, check_retention
@@ -42,6 +45,8 @@ _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
+#: The data base of ledger, outbox and people.
+RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
 #: Records that a door reads by itself before it goes over to another pack: seconds of them.
@@ -276,6 +281,25 @@ def catch_up(data: Path) -> None:
 def open_keys(settings: Settings) -> AbstractContextManager[ApiKeys]:
     """The API keys of these settings. Closed on leaving. Raises `KeysUnavailable`."""
     return open_api_keys(settings.data / "keys.db")
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records in SQL, by subject."""
+
+    ledger: LedgerRecords
+    outbox: Outbox
+
+
+@contextmanager
+def open_records(data: Path) -> Iterator[Records]:
+    """The records of a data folder, made where they are missing. Closed on leaving. Raises `RecordsUnavailable`."""
+    from fairgate.backends.sql import records
+    from fairgate.backends.sql.ledger import SqlLedger
+    from fairgate.backends.sql.outbox import SqlOutbox
+
+    with records.open_records(data / RECORDS) as opened:
+        yield Records(SqlLedger(opened), SqlOutbox(opened))
 
 
 def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:

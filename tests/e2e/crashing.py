@@ -62,6 +62,9 @@ class Change:
         match self.method, self.path:
             case "POST", "/v1/reload":
                 return "POST", self.path, {}
+            case "POST", "/v1/actions":
+                whom = {"kind": "account", "value": self.what, "action": "throttle", "reasons": ["burst"]}
+                return "POST", self.path, {**whom, "why": self.why, "ref": self.why}
             case "POST", _:
                 return "POST", self.path, {"account": self.what, "why": self.why}
             case "DELETE", _:
@@ -94,7 +97,7 @@ class Said:
 
 
 def changes_of(words: str) -> Iterable[Change]:
-    """Changes without end: entries of lists, one of them personal, switches, erasures, and another pack for a while.
+    """Changes without end: entries of lists, one of them personal, switches, erasures, actions, and another pack.
 
     Some accounts stay in the list for a time.
     """
@@ -106,6 +109,7 @@ def changes_of(words: str) -> Iterable[Change]:
         yield Change("POST", "/v1/erasures", account, f"{why} d")
         yield Change("PUT", "/v1/switches", "burst on", f"{why} e")
         yield Change("DELETE", "/v1/lists/banned", earlier, f"{why} f")
+        yield Change("POST", "/v1/actions", f"nobody{number}", f"{why} h")
         if number % 8 in {2, 3}:
             yield Change("POST", "/v1/reload", f"pack {number}", f"{why} g")
 
@@ -183,7 +187,7 @@ def operate(door: Process, words: str, said: Said) -> None:
             if answer.status_code == 404:  # nothing was sealed since it was last erased, or it is in no list
                 assert answer.json()["error"]["code"] in {"nothing_sealed", "no_entry"}, answer.text
             else:
-                assert answer.status_code == 200, answer.text
+                assert answer.is_success, answer.text
                 said.changed.append(change.why)
 
 

@@ -135,21 +135,26 @@ def client_of(port: int) -> httpx.Client:
 class Process:
     """`fairgate serve` on a data folder, with a snapshot every few hundred events.
 
-    `door` and `tables` are lines of settings: of the table `[door]`, and further tables.
+    `door` and `tables` are lines of settings: of the table `[door]`, and further tables. There is a clerk where there
+    are webhooks.
     """
 
-    def __init__(self, folder: Path, door: str = "", tables: str = "", pack: str = PACK) -> None:
+    def __init__(
+        self, folder: Path, door: str = "", tables: str = "", pack: str = PACK, env: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         (folder / "pack").mkdir(parents=True, exist_ok=True)
         (folder / "pack" / "pack.toml").write_text(pack)
         (folder / "fairgate.toml").write_text(
             f"pack = {str(folder / 'pack')!r}\ndata = {str(folder / 'data')!r}\n"
-            f"[door]\nport = {self.port}\nsnapshot_events = 300\n{door}\n[desk]\nenabled = false\n{tables}"
+            f"[door]\nport = {self.port}\nsnapshot_events = 300\n{door}\n[desk]\nenabled = false\n"
+            f"[clerk]\nenabled = {str('[webhook' in tables).lower()}\n{tables}"
         )
         command = [*COMMAND, "serve", "--config", str(folder / "fairgate.toml")]
         self._output = (folder / "output").open("ab")
-        self._process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=self._output, stderr=self._output)
+        environment = {**ENVIRONMENT, **(env or {})}
+        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self._output, stderr=self._output)
 
     @property
     def pid(self) -> int:
@@ -192,9 +197,9 @@ class Process:
 
 
 @contextmanager
-def process(folder: Path, door: str = "", tables: str = "") -> Iterator[Process]:
+def process(folder: Path, door: str = "", tables: str = "", env: Mapping[str, str] | None = None) -> Iterator[Process]:
     """A server process that does not outlive the test."""
-    started = Process(folder, door, tables)
+    started = Process(folder, door, tables, env=env)
     try:
         yield started
     finally:

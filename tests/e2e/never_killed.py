@@ -12,6 +12,7 @@ from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.records import (
     EraseRecord,
     EventRecord,
+    LedgerRecord,
     ListRecord,
     PackRecord,
     Record,
@@ -82,6 +83,9 @@ def _once_more(pipeline: Pipeline, record: Record, said: Said) -> None:
             pipeline.put_in_list(record.list, value, record.until, record.by, record.why)
         case SwitchRecord():
             pipeline.switch(record.rule, record.by, record.why, off=record.off)
+        case LedgerRecord():
+            for entry in record.entries:
+                pipeline.act(msgspec.structs.replace(entry, number=-1))
         case EraseRecord():
             pipeline.erase(said.changes[record.why].what, record.by, record.why)
         case PackRecord():

@@ -75,7 +75,8 @@ def test_an_action_by_hand_stands_until_it_is_undone(tmp_path: Path) -> None:
         }
         assert told(client.get("/v1/actions/0")) == made
         assert told(client.get("/v1/accounts/a/standing")) == {
-            "account": "a",
+            "kind": "account",
+            "value": "a",
             "action": "suspend",
             "until": "2026-02-04T10:31:12Z",
             "may": {"use": False, "spend": True, "rate": 1.0, "models": None},

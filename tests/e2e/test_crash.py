@@ -9,7 +9,15 @@ import httpx
 import pytest
 
 from fairgate.ingest.decode import Decoder
-from fairgate.pipeline.records import EraseRecord, EventRecord, ListRecord, PackRecord, Record, SwitchRecord
+from fairgate.pipeline.records import (
+    EraseRecord,
+    EventRecord,
+    LedgerRecord,
+    ListRecord,
+    PackRecord,
+    Record,
+    SwitchRecord,
+)
 from tests.e2e.crashing import NDJSON, TABLES, Moment, Said, crashed
 from tests.e2e.doors import fairgate, process
 from tests.e2e.never_killed import personal_is_as_it_was_sent, played_again, records_of
@@ -52,6 +60,7 @@ def all_is_there_once(records: Sequence[Record], said: Said) -> None:
     numbers = said.numbers()
     assert {name: logged.get(name) for name in numbers} == numbers
     whys = [record.why for record in records if isinstance(record, ListRecord | SwitchRecord | EraseRecord)]
+    whys += [entry.why for record in records if isinstance(record, LedgerRecord) for entry in record.entries]
     assert len(set(whys)) == len(whys)
     packs = {why for why in said.changed if said.changes[why].path == "/v1/reload"}
     assert set(said.changed) - packs <= set(whys)

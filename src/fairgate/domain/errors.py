@@ -24,6 +24,7 @@ FairgateError
 |   +-- CopyFailed        a backup, or what is restored from one
 |   +-- KeysUnavailable   the store of API keys
 |   +-- SharesUnusable    the file of what was said of accounts by hand
+|   +-- RecordsUnavailable the data base of ledger, outbox and people
 +-- RecordTooLarge
 +-- NoSuchRecord          also a LookupError
 +-- RecordUnreadable      a whole record whose contents make no sense
@@ -400,6 +401,10 @@ class BadEntry(FairgateError):
 
     def __str__(self) -> str:
         return f"The value can't stand in the list `{self.name}`: it {self.reason}."
+
+
+class RecordsUnavailable(AtPlace):
+    """The data base of records can't be used."""
 
 
 class NoSuchEntry(FairgateError, LookupError):

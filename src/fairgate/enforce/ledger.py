@@ -140,6 +140,10 @@ class Ledger:
         """How many entries are held."""
         return len(self._entries)
 
+    def __contains__(self, number: int) -> bool:
+        """Whether the entry of a number is held."""
+        return number in self._entries
+
     def __iter__(self) -> Iterator[Entry]:
         """The entries that are held, in the order in which they were taken in first."""
         yield from self._entries.values()

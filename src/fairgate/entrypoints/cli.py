@@ -272,10 +272,111 @@ def put_in_list(operator: Any, name: str, value: str, length: str, *, off: bool)
 @click.argument("state", type=click.Choice(["on", "off"]))
 @_as_operator
 def switch(operator: Any, rule: str, state: str) -> None:  # noqa: ANN401 - an Operator, as above
-    """Switch RULE, or `all` enforcement, on or off."""
+    """Switch RULE, an action such as `action:ban`, or `all` enforcement, on or off."""
     from fairgate.entrypoints import control_command
 
     sys.exit(control_command.switch(operator, rule, off=state == "off"))
+
+
+@main.command()
+@click.argument("kind")
+@click.argument("value")
+@click.argument("action")
+@click.option("--for", "length", help='How long it stands, such as "7d" (default: as the pack says).')
+@click.option("--reason", "reasons", multiple=True, help="A reason's code in the pack; again for several.")
+@click.option("--evidence", multiple=True, help="What speaks for it, in words or as a link; again for several.")
+@click.option("--ref", default="", help="Your own name for it, under which it is done once.")
+@_as_operator
+def act(
+    operator: Any,  # noqa: ANN401 - an Operator, as above
+    kind: str,
+    value: str,
+    action: str,
+    length: str | None,
+    reasons: tuple[str, ...],
+    evidence: tuple[str, ...],
+    ref: str,
+) -> None:
+    """Take ACTION (watch to ban, or allow to spare it) on the entity of a KIND, such as account, with this VALUE."""
+    from fairgate.entrypoints import control_command
+    from fairgate.entrypoints.door.actions import PostAction
+
+    asked = PostAction(kind, value, action, operator.why, length, list(reasons), list(evidence), ref)
+    sys.exit(control_command.act(operator, asked))
+
+
+@main.command()
+@click.argument("number", type=int)
+@click.option("--spare", help='How long rules leave who it was on alone, such as "7d".')
+@_as_operator
+def undo(operator: Any, number: int, spare: str | None) -> None:  # noqa: ANN401 - an Operator, as above
+    """Undo the action NUMBER."""
+    from fairgate.entrypoints import control_command
+    from fairgate.entrypoints.door.actions import PostUndo
+
+    sys.exit(control_command.undo(operator, number, PostUndo(operator.why, spare)))
+
+
+@main.group()
+def webhooks() -> None:
+    """Show and send again what other services are told, and make their secrets."""
+
+
+def _with_outbox(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which records; it gets their outbox."""
+
+    @_CONFIG
+    @click.option("--data", type=_FOLDER, help="Where log and records are kept.")
+    @wraps(command)
+    def with_outbox(config: Path | None, data: Path | None, **rest: object) -> None:
+        from fairgate.settings import settings_of
+        from fairgate.wiring import open_records
+
+        with open_records(settings_of(config, _given(data=data)).data) as records:
+            command(records.outbox, **rest)
+
+    return with_outbox
+
+
+@webhooks.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_with_outbox
+def webhooks_list(outbox: Any, *, as_json: bool) -> None:  # noqa: ANN401 - an Outbox, as above
+    """Show how many messages wait for each service, since when, and how many were put aside."""
+    from fairgate.backends.embedded.clock import SystemClock
+    from fairgate.entrypoints import webhooks_command
+
+    click.echo(webhooks_command.backlogs(outbox, SystemClock().now(), as_json=as_json))
+
+
+@webhooks.command("dead")
+@click.option("--receiver", help="Only those to this service.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the messages.")
+@_with_outbox
+def webhooks_dead(outbox: Any, receiver: str | None, *, as_json: bool) -> None:  # noqa: ANN401 - an Outbox, as above
+    """Show messages that were put aside, and why."""
+    from fairgate.entrypoints import webhooks_command
+
+    click.echo(webhooks_command.dead(outbox, receiver, as_json=as_json))
+
+
+@webhooks.command("again")
+@click.argument("numbers", type=int, nargs=-1, required=True)
+@_with_outbox
+def webhooks_again(outbox: Any, numbers: tuple[int, ...]) -> None:  # noqa: ANN401 - an Outbox, as above
+    """Send messages that were put aside again, by their NUMBERS, behind all that wait."""
+    from fairgate.backends.embedded.clock import SystemClock
+    from fairgate.entrypoints import webhooks_command
+
+    click.echo(webhooks_command.again(outbox, numbers, SystemClock().now()))
+
+
+@webhooks.command("secret")
+def webhooks_secret() -> None:
+    """Make a secret for a service: for its own settings, and for FAIRGATE_WEBHOOK_ and its name here."""
+    from fairgate.entrypoints.clerk.signing import new_secret
+
+    click.echo(new_secret())
 
 
 @main.command()

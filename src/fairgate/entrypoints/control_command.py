@@ -1,4 +1,4 @@
-"""What operators change by hand: lists, switches, erasures. Through the door where one runs on the data."""
+"""What operators do by hand: actions, lists, switches, erasures. Through the door where one runs on the data."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from fairgate.domain.action import SWITCH
 from fairgate.domain.errors import BadRequest, LogLocked
 from fairgate.domain.event import moment
-from fairgate.entrypoints.door.changes import LONGEST_ENTRY
+from fairgate.entrypoints.door.actions import ActionShown, PostAction, PostUndo, action_shown, wanted_entry
+from fairgate.entrypoints.door.actions import undo as undo_action
+from fairgate.entrypoints.door.bodies import Unfit
+from fairgate.entrypoints.door.changes import LONGEST_ENTRY, switches_of
 from fairgate.entrypoints.door_client import DoorClient, open_door
 from fairgate.language.durations import parse_duration
 from fairgate.language.problems import one_of
@@ -49,9 +53,34 @@ class Hands(Protocol):
         """Switch a rule, or `all` enforcement, off or on."""
         ...
 
+    def act(self, asked: PostAction) -> ActionShown:
+        """Act on an entity."""
+        ...
+
+    def undo(self, number: int, asked: PostUndo) -> ActionShown:
+        """Undo an action."""
+        ...
+
     def erase(self, account: str) -> None:
         """Make what is personal in an account's events unreadable."""
         ...
+
+
+def act(operator: Operator, asked: PostAction) -> int:
+    """Act on an entity; 0."""
+    with _hands(operator) as hands:
+        done = hands.act(asked)
+    until = "until it is undone" if done.until is None else f"until {done.until:%Y-%m-%d %H:%M} UTC"
+    operator.echo(f"action {done.number}: {done.action} of the {done.kind} {done.value} {until}")
+    return 0
+
+
+def undo(operator: Operator, number: int, asked: PostUndo) -> int:
+    """Undo an action; 0."""
+    with _hands(operator) as hands:
+        done = hands.undo(number, asked)
+    operator.echo(f"undone: action {done.number}, {done.action} of the {done.kind} {done.value}")
+    return 0
 
 
 def put_in_list(operator: Operator, name: str, value: str, length: str) -> int:
@@ -76,7 +105,7 @@ def switch(operator: Operator, rule: str, *, off: bool) -> int:
     """Switch a rule, or `all` enforcement, off or on; 0."""
     with _hands(operator) as hands:
         hands.switch(rule, off=off)
-    what = "all enforcement" if rule == _ALL else f"the rule {rule}"
+    what = "all enforcement" if rule == _ALL else rule.replace(":", " ") if SWITCH in rule else f"the rule {rule}"
     operator.echo(f"{what} is {'off' if off else 'on'}")
     return 0
 
@@ -122,11 +151,25 @@ class _OnData:
         self._pipeline.commit()
 
     def switch(self, rule: str, *, off: bool) -> None:
-        rules = {each.name for each in self._pipeline.engine.checked.pack.rules}
-        if rule != _ALL and rule not in rules:
-            raise BadRequest(f"There is no rule `{rule}` ({one_of(rule, rules)})")
+        known = switches_of(self._pipeline.engine.checked.pack)
+        if rule != _ALL and rule not in known:
+            raise BadRequest(f"There is no rule `{rule}` ({one_of(rule, known)})")
         self._pipeline.switch("*" if rule == _ALL else rule, self._by, self._why, off=off)
         self._pipeline.commit()
+
+    def act(self, asked: PostAction) -> ActionShown:
+        now = self._pipeline.clock.now()
+        with _told():
+            entry, _ = self._pipeline.act(wanted_entry(self._pipeline.engine, asked, self._by, now))
+        self._pipeline.commit()
+        return action_shown(entry, now)
+
+    def undo(self, number: int, asked: PostUndo) -> ActionShown:
+        now = self._pipeline.clock.now()
+        with _told():
+            undo_action(self._pipeline, number, asked, self._by, now)
+        self._pipeline.commit()
+        return action_shown(self._pipeline.engine.ledger.get(number), now)
 
     def erase(self, account: str) -> None:
         self._pipeline.erase(account, self._by, self._why)
@@ -148,8 +191,23 @@ class _ThroughDoor:
     def switch(self, rule: str, *, off: bool) -> None:
         self._door.put_switch(rule, self._why, off=off)
 
+    def act(self, asked: PostAction) -> ActionShown:
+        return self._door.post_action(asked)
+
+    def undo(self, number: int, asked: PostUndo) -> ActionShown:
+        return self._door.post_undo(number, asked)
+
     def erase(self, account: str) -> None:
         self._door.post_erasure(account, self._why)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the door would answer, as an error of the command."""
+    try:
+        yield
+    except Unfit as unfit:
+        raise BadRequest(f"{unfit.reason[:1].upper()}{unfit.reason[1:]}.") from unfit
 
 
 def _microseconds(length: str) -> int | None:

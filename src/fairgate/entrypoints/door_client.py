@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from fairgate.domain.errors import DoorRefused, DoorUnreachable
+from fairgate.entrypoints.door.actions import ActionShown, PostAction, PostUndo
 from fairgate.entrypoints.door.changes import PackAnswer, PostErasure, PutEntry, PutSwitch
 from fairgate.entrypoints.door.http import Problems
 from fairgate.entrypoints.door.shown import EntryShown
@@ -38,6 +39,14 @@ class DoorClient:
     def put_switch(self, rule: str, why: str, *, off: bool) -> None:
         """Switch a rule, or `all` enforcement, off or on."""
         self._ask("PUT", f"/v1/switches/{_part(rule)}", PutSwitch(off=off, why=why))
+
+    def post_action(self, asked: PostAction) -> ActionShown:
+        """Act on an entity."""
+        return _decoded(self._ask("POST", "/v1/actions", asked), ActionShown)
+
+    def post_undo(self, number: int, asked: PostUndo) -> ActionShown:
+        """Undo an action."""
+        return _decoded(self._ask("POST", f"/v1/actions/{number}/undo", asked), ActionShown)
 
     def post_erasure(self, account: str, why: str) -> None:
         """Make what is personal in an account's events unreadable."""

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from fairgate.enforce.standing import May, Standing
 from fairgate.entrypoints.door.actions import (
     ActionsAnswer,
     ActionShown,
-    May,
     PostAction,
     PostUndo,
-    StandingAnswer,
 )
 from fairgate.entrypoints.openapi_words import Described, Parameter
 
@@ -38,7 +37,15 @@ ACTIONS_DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
     {
         ("GET", "/v1/accounts/{account}/standing"): Described(
             "What an account may do now. With `If-None-Match` and the tag of the answer before, 304 where that holds.",
-            StandingAnswer("acc_1", "suspend", _UNTIL, May(use=False, spend=False, rate=1.0, models=None), [], [_USER]),
+            Standing(
+                kind="account",
+                value="acc_1",
+                action="suspend",
+                until=_UNTIL,
+                may=May(use=False, spend=False, rate=1.0, models=None),
+                challenges=[],
+                reasons=[_USER],
+            ),
             (
                 Parameter("path", "account", "the account", "acc_1", required=True),
                 Parameter("query", "org", "its organisation, whose standing counts too", "org_1"),

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
+from fairgate.entrypoints.clerk.signing import signer_of
 from fairgate.entrypoints.door.asgi import Application
 from fairgate.entrypoints.door.connection import Connection
 from fairgate.entrypoints.door.door import Door, Live
 from fairgate.entrypoints.http_server import Server, listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.openapi import ALL_ROUTES
-from fairgate.entrypoints.supervisor import Supervisor, supervised_desk
+from fairgate.entrypoints.supervisor import Supervisor, supervised_clerk, supervised_desk
 from fairgate.ingest.decode import Taken
 from fairgate.monitor.logs import configure
 from fairgate.monitor.metric_list import DeskReading
@@ -52,9 +53,18 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
         allow_files(settings.door.connections + _FILES)
         if desk is not None:
             stack.enter_context(desk)
+        if settings.clerk.enabled:
+            check_webhooks(settings)
+            stack.enter_context(supervised_clerk(settings))
         stop_on_signals(server)
         server.run(sockets=[listener])
     return 0
+
+
+def check_webhooks(settings: Settings) -> None:
+    """Raise `BadSettings` where a webhook has no secret: its letters could never be sent."""
+    for name in settings.webhook:
+        signer_of(name)
 
 
 def application_of(  # noqa: PLR0913 - what a door is put together from

@@ -1,4 +1,4 @@
-"""The desk kept running by the door: started, watched, started again, and stopped when the door stops."""
+"""Desk and clerk kept running by the door: started, watched, started again, and stopped when the door stops."""
 
 import logging
 import os
@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 #: Starts a desk that takes its settings from its standard input. `-P`: a folder `fairgate` in the working directory
 #: must not be taken for the program.
 DESK = (sys.executable, "-P", "-m", "fairgate.entrypoints.desk_command")
+#: A clerk likewise.
+CLERK = (sys.executable, "-P", "-m", "fairgate.entrypoints.clerk.clerk_command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Supervisor:
     niceness only among the processes of one session.
     """
 
-    def __init__(self, command: Sequence[str], greeting: bytes, pace: Pace | None = None) -> None:
+    def __init__(self, command: Sequence[str], greeting: bytes, pace: Pace | None = None, name: str = "desk") -> None:
+        self._name = name
         self._command = tuple(command)
         self._greeting = greeting
         self._pace = pace or Pace()
@@ -103,7 +106,8 @@ class Supervisor:
             if monotonic() - began >= self._pace.healthy:
                 wait = self._pace.first
             if code is not None:
-                _log.error("the desk ended with code %d, and is started again in %g s; the door runs on", code, wait)
+                what = "the %s ended with code %d, and is started again in %g s; the door runs on"
+                _log.error(what, self._name, code, wait)
             self._stopping.wait(wait)
             wait = min(2 * wait, self._pace.longest)
 
@@ -114,7 +118,7 @@ class Supervisor:
             try:
                 child = self._started(reader)
             except OSError:
-                _log.exception("the desk can't be started; it is tried again, and the door runs on")
+                _log.exception("the %s can't be started; it is tried again, and the door runs on", self._name)
                 return None
             finally:
                 os.close(reader)
@@ -140,3 +144,8 @@ class Supervisor:
 def supervised_desk(settings: Settings) -> Supervisor:
     """The supervisor of a desk with the same settings as this process."""
     return Supervisor(DESK, settings_line(settings))
+
+
+def supervised_clerk(settings: Settings) -> Supervisor:
+    """The supervisor of a clerk likewise."""
+    return Supervisor(CLERK, settings_line(settings), name="clerk")

@@ -17,6 +17,7 @@ from fairgate.language.problems import PackError
 from fairgate.secret_file import secrets_of
 from fairgate.settings import (
     CallSite,
+    ClerkSettings,
     DeskSettings,
     DoorSettings,
     LogSettings,
@@ -28,6 +29,7 @@ from fairgate.settings import (
     ShareSettings,
     ShareSpeeds,
     TelemetrySettings,
+    WebhookSettings,
     read_settings,
 )
 from fairgate.wiring import load_checked
@@ -96,11 +98,13 @@ def test_the_settings_file_says_every_key_with_its_default(tmp_path: Path) -> No
         data=tmp_path / "fairgate-data",
         call_site={"default": CallSite()},
         retention={"default": Retention()},
+        webhook={"default": WebhookSettings()},
         share=ShareSettings(pool=[SharePool()]),
     )
     assert read_settings(file) == expected
     for table in (Settings, DoorSettings, CallSite, LogSettings, DeskSettings, Retention, TelemetrySettings,
-                  ShareSettings, ShareLeases, SharePool, SharePrices, ShareSpeeds):  # fmt: skip
+                  ShareSettings, ShareLeases, SharePool, SharePrices, ShareSpeeds,
+                  ClerkSettings, WebhookSettings):  # fmt: skip
         for key in table.__struct_fields__:
             assert re.search(rf"(?m)^(# {key} is not set\.|{key} = |\[+[a-z.]*{key}(\.default)?\])", text), key
 

@@ -10,6 +10,7 @@ from fairgate.domain.event import moment
 from fairgate.domain.ledger import FOREVER, Entry, Subject
 from fairgate.domain.windows import DAY
 from fairgate.enforce.entitlements import Entitlements, entitlements
+from fairgate.enforce.standing import standing_of
 from fairgate.enforce.subjects import ACCOUNT
 from fairgate.entrypoints.door.bodies import ANYONE, Unfit, answering, decoded, said
 from fairgate.entrypoints.door.door import Door
@@ -18,6 +19,7 @@ from fairgate.ingest.wire import LONGEST_IDENTIFIER
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.problems import one_of
 from fairgate.pipeline.engine import Engine
+from fairgate.pipeline.online import Pipeline
 
 #: What is done by hand and ends, ends some day; whoever is spared is looked at again.
 LONGEST_ACTION = 3_650 * DAY
@@ -90,82 +92,33 @@ class ActionsAnswer(msgspec.Struct):
     actions: list[ActionShown]
 
 
-class May(msgspec.Struct):
-    """What an account may do. `models` is null where it may use all of them."""
-
-    use: bool
-    spend: bool
-    rate: float
-    models: list[str] | None
-
-
-class StandingAnswer(msgspec.Struct):
-    """How an account stands now, in words that may be shown to whoever it is.
-
-    `until` is when that changes by itself at the earliest; null where it does not. `challenges` are the kinds that are
-    to be passed.
-    """
-
-    account: str
-    action: str
-    until: datetime | None
-    may: May
-    challenges: list[str]
-    reasons: list[str]
-
-
 @answering
 async def post_action(door: Door, request: Request) -> Response:
     """Act on an entity."""
     asked, pipeline = decoded(request.body, PostAction), door.pipeline
-    engine, now = pipeline.engine, door.clock.now()
-    action = ACTIONS.get(asked.action)
-    if action is None:
-        raise Unfit(422, "unknown_action", f"there is no such action ({one_of(asked.action, ACTIONS)})", "action")
-    subject = _subject(engine, asked.kind, asked.value)
-    _check_named(engine, asked, action)
-    _check_unchanged(door, request, subject)
-    ends = _ends(asked.length, action, engine, now)
-    entry, known = pipeline.act(
-        Entry(
-            number=-1,
-            subject=subject,
-            action=action,
-            starts=now,
-            ends=ends,
-            reasons=tuple(asked.reasons),
-            evidence=tuple(asked.evidence),
-            pack=engine.checked.pack.label,
-            by=request.by or ANYONE,
-            why=said(asked.why),
-            ref=asked.ref,
-        )
-    )
+    now = door.clock.now()
+    wanted = wanted_entry(pipeline.engine, asked, request.by or ANYONE, now)
+    _check_unchanged(door, request, wanted.subject)
+    entry, known = pipeline.act(wanted)
     await door.durable()
-    return Response(200 if known else 201, encode(_shown(entry, now)))
+    return Response(200 if known else 201, encode(action_shown(entry, now)))
 
 
 @answering
 async def post_undo(door: Door, request: Request) -> Response:
     """Undo an action, and spare who it was on for a while where that is asked for."""
     asked, pipeline, now = decoded(request.body, PostUndo), door.pipeline, door.clock.now()
-    number, why, by = _number(request.params["number"]), said(asked.why), request.by or ANYONE
-    ends = None if asked.spare is None else _ends(asked.spare, Action.ALLOW, pipeline.engine, now, "spare")
-    entry = pipeline.engine.ledger.get(number)
-    fresh = entry.undone is None
-    pipeline.undo([number], by, why)
-    if ends is not None and fresh:  # said twice, it is done once
-        pack = pipeline.engine.checked.pack.label
-        pipeline.act(Entry(-1, entry.subject, Action.ALLOW, now, ends, (), (f"action {number}",), pack, by, why))
+    number = _number(request.params["number"])
+    undo(pipeline, number, asked, request.by or ANYONE, now)
     await door.durable()
-    return Response(200, encode(_shown(pipeline.engine.ledger.get(number), now)))
+    return Response(200, encode(action_shown(pipeline.engine.ledger.get(number), now)))
 
 
 @answering
 async def get_action(door: Door, request: Request) -> Response:
     """An action by its number."""
     entry = door.pipeline.engine.ledger.get(_number(request.params["number"]))
-    return Response(200, encode(_shown(entry, door.clock.now())))
+    return Response(200, encode(action_shown(entry, door.clock.now())))
 
 
 @answering
@@ -173,7 +126,7 @@ async def get_actions(door: Door, request: Request) -> Response:
     """What is held about an entity."""
     engine, now = door.pipeline.engine, door.clock.now()
     subject = _subject(engine, request.query.get("kind", ACCOUNT), request.query.get("value", ""))
-    return Response(200, encode(ActionsAnswer([_shown(each, now) for each in engine.ledger.of(subject)])))
+    return Response(200, encode(ActionsAnswer([action_shown(each, now) for each in engine.ledger.of(subject)])))
 
 
 @answering
@@ -181,11 +134,48 @@ async def get_standing(door: Door, request: Request) -> Response:
     """What an account may do now, in one read; 304 where the caller has that already."""
     account = request.params["account"]
     named = [(ACCOUNT, account), *((kind, request.query[kind]) for kind in _BESIDE if kind in request.query)]
-    found, etag = _standing(door, [_subject(door.pipeline.engine, kind, value) for kind, value in named])
+    subjects = [_subject(door.pipeline.engine, kind, value) for kind, value in named]
+    found, etag = _standing(door, subjects)
     headers = (*JSON, (b"etag", etag), (b"cache-control", b"private, no-cache"))
     if etag in request.headers.get(b"if-none-match", b""):
         return Response(304, b"", headers)
-    return Response(200, encode(_standing_answer(door, account, found)), headers)
+    reasons = door.pipeline.engine.checked.pack.reasons
+    return Response(200, encode(standing_of(subjects[0], found, reasons)), headers)
+
+
+def wanted_entry(engine: Engine, asked: PostAction, by: str, now: int) -> Entry:
+    """The entry that is asked for, still without a number. Raises `Unfit`, `NoSuchEntityKind` and `BadEntity`."""
+    action = ACTIONS.get(asked.action)
+    if action is None:
+        raise Unfit(422, "unknown_action", f"there is no such action ({one_of(asked.action, ACTIONS)})", "action")
+    subject = _subject(engine, asked.kind, asked.value)
+    _check_named(engine, asked, action)
+    return Entry(
+        number=-1,
+        subject=subject,
+        action=action,
+        starts=now,
+        ends=_ends(asked.length, action, engine, now),
+        reasons=tuple(asked.reasons),
+        evidence=tuple(asked.evidence),
+        pack=engine.checked.pack.label,
+        by=by,
+        why=said(asked.why),
+        ref=asked.ref,
+    )
+
+
+def undo(pipeline: Pipeline, number: int, asked: PostUndo, by: str, now: int) -> None:
+    """Undo an action as asked; said twice, it is done once. Raises `Unfit` and `NoSuchEntry`."""
+    engine, why = pipeline.engine, said(asked.why)
+    ends = None if asked.spare is None else _ends(asked.spare, Action.ALLOW, engine, now, "spare")
+    entry = engine.ledger.get(number)
+    if entry.undone is not None:
+        return
+    pipeline.undo([number], by, why)
+    if ends is not None:
+        evidence, pack = (f"action {number}",), engine.checked.pack.label
+        pipeline.act(Entry(-1, entry.subject, Action.ALLOW, now, ends, (), evidence, pack, by, why))
 
 
 def _standing(door: Door, subjects: Sequence[Subject]) -> tuple[Entitlements, bytes]:
@@ -246,7 +236,8 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _shown(entry: Entry, now: int) -> ActionShown:
+def action_shown(entry: Entry, now: int) -> ActionShown:
+    """An action as it is answered at a time."""
     undone = entry.undone
     return ActionShown(
         number=entry.number,
@@ -263,18 +254,4 @@ def _shown(entry: Entry, now: int) -> ActionShown:
         why=entry.why,
         ref=entry.ref,
         undone=None if undone is None else UndoneShown(moment(undone.at), undone.by, undone.why),
-    )
-
-
-def _standing_answer(door: Door, account: str, found: Entitlements) -> StandingAnswer:
-    reasons = door.pipeline.engine.checked.pack.reasons
-    codes = dict.fromkeys(code for each in found.entries if each.action == found.action for code in each.reasons)
-    models = None if found.models is None else list(found.models)
-    return StandingAnswer(
-        account=account,
-        action=found.action.word,
-        until=None if found.until == FOREVER else moment(found.until),
-        may=May(found.use, found.spend, found.rate, models),
-        challenges=list(found.challenges),
-        reasons=[reasons[code].user for code in codes if code in reasons],
     )

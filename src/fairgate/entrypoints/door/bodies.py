@@ -36,6 +36,7 @@ class Unfit(Exception):
 
     def __init__(self, status: int, code: str, reason: str, field: str = "") -> None:
         super().__init__(code)
+        self.reason = reason
         self.response = problem(status, code, reason, field)
 
 

@@ -4,9 +4,10 @@ import asyncio
 
 import msgspec
 
-from fairgate.domain.action import ACTIONS, SWITCH, Action
+from fairgate.domain.action import SWITCH, Action
 from fairgate.domain.errors import BadSettings, NoSuchRecord, NothingSealed, NotPrepared, ReloadUnderWay
 from fairgate.domain.event import Refusal, moment
+from fairgate.domain.pack import Pack
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints.door.answers import status_of
 from fairgate.entrypoints.door.bodies import ANYONE, Unfit, answering, decoded, said
@@ -130,8 +131,7 @@ async def put_switch(door: Door, request: Request) -> Response:
     """Switch a rule, an action, or all enforcement, off or on."""
     asked = decoded(request.body, PutSwitch)
     why, rule, pipeline = said(asked.why), request.params["rule"], door.pipeline
-    known = {each.name for each in pipeline.engine.checked.pack.rules}
-    known |= {f"{SWITCH}{action.word}" for action in ACTIONS.values() if action > Action.ALLOW}
+    known = switches_of(pipeline.engine.checked.pack)
     if rule != _ALL and rule not in known:
         raise Unfit(404, "unknown_rule", f"the pack has no such rule ({one_of(rule, known)})", "rule")
     pipeline.switch("*" if rule == _ALL else rule, request.by or ANYONE, why, off=asked.off)
@@ -184,6 +184,11 @@ async def post_reload(door: Door, _request: Request) -> Response:
     except ReloadUnderWay as error:
         return problem(409, "under_way", str(error))
     return Response(200, encode(PackAnswer(pack.name, pack.version, pack.digest, changed)))
+
+
+def switches_of(pack: Pack) -> set[str]:
+    """What can be switched off beside all enforcement: rules, and actions as `action:` and their word."""
+    return {*(each.name for each in pack.rules), *(f"{SWITCH}{each.word}" for each in Action if each > Action.ALLOW)}
 
 
 def _no_event() -> Unfit:

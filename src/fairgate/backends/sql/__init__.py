@@ -1,0 +1,1 @@
+"""What is asked by SQL: the ledger and the outbox, in SQLite. Queries are SQLAlchemy's alone, so others can follow."""

@@ -1,0 +1,1 @@
+"""What has made the tables as they are, a step at a time; run by Alembic whenever the records are opened."""

@@ -1,0 +1,89 @@
+"""What other services are told: that what stands about somebody has changed, in words that give no detection away."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from fairgate.domain.action import Action
+from fairgate.domain.event import moment
+from fairgate.domain.ledger import Entry, Subject
+from fairgate.domain.pack import ActionSpec, Reason
+from fairgate.enforce.entitlements import entitlements
+from fairgate.enforce.ledger import Ledger
+from fairgate.enforce.standing import Standing, standing_of
+from fairgate.ports.ledger import Message
+
+STANDING_CHANGED: Final = "standing.changed"
+SWITCHED: Final = "enforcement.switched"
+#: The kind of subject that messages about switches have: they come in order among themselves.
+SWITCH_KIND: Final = "switch"
+
+
+class What(StrEnum):
+    """What happened to an entry of the ledger."""
+
+    TAKEN = "taken"
+    UNDONE = "undone"
+    ENDED = "ended"
+
+
+class Cause(msgspec.Struct):
+    """The action after which somebody stands as they do, and what happened to it."""
+
+    number: int
+    action: str
+    what: str
+    automated: bool
+
+
+class Changed(msgspec.Struct):
+    """The data of a message that somebody's standing has changed."""
+
+    standing: Standing
+    cause: Cause
+
+
+class Switched(msgspec.Struct):
+    """The data of a message that an action, or `all` enforcement, is switched off or on again."""
+
+    switch: str
+    off: bool
+
+
+class Body(msgspec.Struct):
+    """A message's body, as Standard Webhooks has it."""
+
+    type: str
+    timestamp: datetime
+    data: Changed | Switched
+
+
+class Messages:
+    """Makes messages of what a ledger says. `specs` and `reasons` are those of the pack that is live there."""
+
+    def __init__(self, ledger: Ledger, specs: Mapping[Action, ActionSpec], reasons: Mapping[str, Reason]) -> None:
+        self._ledger = ledger
+        self._specs = specs
+        self._reasons = reasons
+
+    def changed(self, entry: Entry, what: What, now: int, off: AbstractSet[Action], *, all_off: bool) -> Message:
+        """That something happened to an entry, with how its subject stands then."""
+        subject = entry.subject
+        standing = [] if all_off else self._ledger.standing(subject, now)
+        shown = standing_of(subject, entitlements(standing, self._specs, off), self._reasons)
+        cause = Cause(entry.number, entry.action.word, what, automated=not entry.by_person)
+        return _message(f"action_{entry.number}_{what}", subject, STANDING_CHANGED, Changed(shown, cause), now)
+
+
+def switched(name: str, sequence: int, now: int, *, off: bool) -> Message:
+    """That an action, or all enforcement, is switched off or on, by a record of the log."""
+    subject = Subject(SWITCH_KIND, name)
+    return _message(f"switch_{sequence}", subject, SWITCHED, Switched(name, off), now)
+
+
+def _message(name: str, subject: Subject, kind: str, data: Changed | Switched, now: int) -> Message:
+    return Message(name, subject, kind, msgspec.json.encode(Body(kind, moment(now), data)))

@@ -1,0 +1,22 @@
+"""Every implementation of the ledger's records and the outbox, opened on a folder of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from fairgate.backends.sql.ledger import SqlLedger
+from fairgate.backends.sql.outbox import SqlOutbox
+from fairgate.backends.sql.records import open_records
+from fairgate.ports.ledger import LedgerRecords
+from fairgate.ports.outbox import Outbox
+
+Open = Callable[[Path], AbstractContextManager[tuple[LedgerRecords, Outbox]]]
+
+
+@contextmanager
+def open_sql(folder: Path) -> Iterator[tuple[LedgerRecords, Outbox]]:
+    with open_records(folder / "records.db") as records:
+        yield SqlLedger(records), SqlOutbox(records)
+
+
+IMPLEMENTATIONS: dict[str, Open] = {"sql": open_sql}
