@@ -25,7 +25,7 @@ run: $(READY) ## serve decisions on this machine
 	$(BIN)/fairgate serve
 
 test: $(READY) ## run the tests, less the benchmarks and the soak tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 coverage: $(READY) ## run the tests and show the lines and branches they miss
 	$(BIN)/python -m pytest --cov --cov-report=term-missing

@@ -27,6 +27,7 @@ class Pair:
         self.door, desk = free_port(), self.settings.desk
         (folder / "fairgate.toml").write_text(
             f"pack = {self.settings.pack!r}\ndata = {str(self.settings.data)!r}\n[door]\nport = {self.door}\n"
+            "[clerk]\nenabled = false\n"
             f"[desk]\nport = {desk.port}\ncompact_seconds = {desk.compact_seconds}\nsql_seconds = 60\n"
         )
         self._output = folder / "output"

@@ -55,6 +55,7 @@ DEADLINE = "fairgate-deadline-ms"
 #: Parts of paths and queries that are there, put in half of the time in place of what is made up.
 KNOWN: Final[Mapping[str, Any]] = {
     "id": "1", "kind": "account", "value": "acc_1", "name": "blocked_cards", "rule": "all", "why": "a test", "limit": 2,
+    "number": "0", "account": "acc_1",
 }  # fmt: skip
 _HEADER = re.compile(r"[\x21-\x7e\xa1-\xff]([\x20-\x7e\xa0-\xff]*[\x21-\x7e\xa1-\xff])?")
 HEADERS = st.dictionaries(
@@ -106,6 +107,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
             assert client.post("/v1/decide", json=event).json()["sequence"] == 1
             entry = {"for": "7d", "why": "a test"}
             assert client.put("/v1/lists/blocked_cards/acc_1", json=entry).status_code == 200
+            act = {"kind": "account", "value": "acc_1", "action": "watch", "why": "a test"}
+            assert client.post("/v1/actions", json=act).json()["number"] == 0
             assert client.get("/openapi.json").json() == DOCUMENT
             yield Open(str(client.base_url), text)
             assert client.get("/readyz").status_code == 200

@@ -14,7 +14,7 @@ from fairgate.entrypoints.door.actions import (
 from fairgate.entrypoints.openapi_words import Described, Parameter
 
 _SINCE, _UNTIL = datetime(2026, 1, 5, 10, 31, 12, tzinfo=UTC), datetime(2026, 2, 4, 10, 31, 12, tzinfo=UTC)
-_USER = "We saw many new accounts from your network."
+_USER = "This account seems to be used for others."
 _ACTION = ActionShown(
     number=17,
     kind="account",
@@ -23,7 +23,7 @@ _ACTION = ActionShown(
     stands=True,
     since=_SINCE,
     until=_UNTIL,
-    reasons=["signup_burst"],
+    reasons=["resale"],
     evidence=["case 12"],
     pack="ai_api 1 (5b1f0c2d)",
     by="fraud desk",
@@ -74,7 +74,7 @@ ACTIONS_DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
                 "suspend",
                 "one of thirty that share a device",
                 "30d",
-                ["signup_burst"],
+                ["resale"],
                 ["case 12"],
                 "case-12/acc_1",
             ),

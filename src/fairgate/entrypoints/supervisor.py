@@ -59,7 +59,9 @@ class Supervisor:
     """
 
     def __init__(self, command: Sequence[str], greeting: bytes, pace: Pace | None = None, name: str = "desk") -> None:
-        self._name = name
+        # Texts that are filled in are not shown, so these are whole.
+        self._has_ended = f"the {name} ended with code %d, and is started again in %g s; the door runs on"
+        self._no_start = f"the {name} can't be started; it is tried again, and the door runs on"
         self._command = tuple(command)
         self._greeting = greeting
         self._pace = pace or Pace()
@@ -106,8 +108,7 @@ class Supervisor:
             if monotonic() - began >= self._pace.healthy:
                 wait = self._pace.first
             if code is not None:
-                what = "the %s ended with code %d, and is started again in %g s; the door runs on"
-                _log.error(what, self._name, code, wait)
+                _log.error(self._has_ended, code, wait)
             self._stopping.wait(wait)
             wait = min(2 * wait, self._pace.longest)
 
@@ -118,7 +119,7 @@ class Supervisor:
             try:
                 child = self._started(reader)
             except OSError:
-                _log.exception("the %s can't be started; it is tried again, and the door runs on", self._name)
+                _log.exception(self._no_start)
                 return None
             finally:
                 os.close(reader)

@@ -26,7 +26,7 @@ REQUEST: ContextVar[str] = ContextVar("request", default="")
 #: The fields that `extra=` may give, beside those that every line has. Values are numbers or single words.
 FIELDS: Final = (
     *("attempt", "bytes", "call_site", "code", "events", "host", "key", "milliseconds", "pack", "port", "query"),
-    *("route", "rule", "seconds", "sequence", "status"),
+    *("receiver", "receivers", "route", "rule", "seconds", "sequence", "status"),
 )
 
 _WORD = re.compile(r"[A-Za-z0-9_./:{}-]{1,80}")

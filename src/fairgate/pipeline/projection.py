@@ -133,10 +133,12 @@ class Projection:
         now = min([now, *(entry.ends - 1 for entry in self._entries if entry.ends > self._read.time)])
         ended = self._records.ended(self._read.time, now, MOST_MESSAGES)
         for entry in ended:
-            self._tell(self._read.sequence, entry, What.ENDED, entry.ends)
+            self._tell(self._read.sequence, entry, What.ENDED, now)
         return ended[-1].ends if len(ended) >= MOST_MESSAGES else now
 
     def _tell(self, number: int, entry: Entry, what: What, now: int) -> None:
+        """Say what happened to an entry, and how its subject stands then: never earlier than what was told before."""
+        now = max(now, self._read.time)
         if not self._receivers:
             return
         if self._messages is None:

@@ -151,7 +151,8 @@ class Lane:
         now = self.clock.now()
         tried = msgspec.structs.replace(letter, attempts=letter.attempts + 1, why=refused.why)
         if now - letter.made >= self.patience:
-            _log.error("letter %d to %s is given up: %s", letter.number, self.receiver, refused.why)
+            what = "letter %d is put aside: `fairgate webhooks dead` says why"
+            _log.error(what, letter.number, extra={"receiver": self.receiver})
             await self.keeper.give_up(tried)
             self._next(letter.subject)
             return
