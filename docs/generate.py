@@ -19,6 +19,7 @@ from fairgate.language.declarations import RESERVED
 from fairgate.language.functions import FUNCTIONS, Function
 from fairgate.language.pack_tables import (
     ActionTable,
+    AppealTable,
     AttributeTable,
     CostTable,
     EventTable,
@@ -106,6 +107,7 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "user": "what the user is told: nothing of how it was found",
         "reviewer": "what to look at",
         "executive": "what it means for the business",
+        "clause": "the part of your terms of use that it rests on, told in statements of reasons",
     },
     SegmentTable: {
         "name": "what decisions call it",
@@ -125,6 +127,10 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "reason": "the code of a `[[reason]]`; needed with an effect other than `allow`",
         "entries": "values that come with the pack and never end",
         "file": "a file of the pack with more of them, one a line, `#` starts a comment",
+    },
+    AppealTable: {
+        "text": "how to have an action looked at again, to whoever it is on, as a whole sentence",
+        "days": "for how many days from the action on; 1 to 3,650",
     },
     ActionTable: {
         "for": "how long it stands, such as `7d`; without it, until somebody undoes it",
@@ -231,7 +237,7 @@ WORLD_KEYS: Mapping[type[Struct], Mapping[str, str]] = {
 _NAMES: Mapping[type[Table], str] = {
     PackTable: "pack", EventTable: "event", AttributeTable: "attribute", FeatureTable: "feature", RuleTable: "rule",
     RuleTestTable: "test", ReasonTable: "reason", SegmentTable: "segment", CostTable: "cost", ListTable: "list",
-    ActionTable: "action", SourceTable: "source", SourceEventTable: "source-event",
+    ActionTable: "action", AppealTable: "appeal", SourceTable: "source", SourceEventTable: "source-event",
 }  # fmt: skip
 
 

@@ -184,6 +184,15 @@ class ShareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         int, Meta(ge=0, le=600_000, description="Milliseconds that a request waits at most, unless it says.")
     ] = 10_000
     stop_seconds: Annotated[float, Meta(gt=0, description="Seconds that requests get to end at a graceful stop.")] = 5.0
+    throttled_ceil: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="The part of a pool's capacity of which a rate that a decision lowered is a part: at a rate "
+            "of 0.25 an account gets a quarter of it at most.",
+        ),
+    ] = 0.001
     leases: Annotated[ShareLeases, Meta(description="Leases for several gateways.")] = ShareLeases()
     pool: Annotated[
         list[SharePool], Meta(description="Pools of capacity; one for all models, with the defaults, without.")

@@ -152,16 +152,17 @@ class LivePipeline:
         self._forget_prepared()
 
     def cut(self) -> None:
-        """Drop the log's records that are older than the settings keep them, as far as the lake has them.
+        """Drop the log's records that are older than the settings keep them, as far as lake and clerk have them.
 
-        To be called after a snapshot was kept; may run in another thread. Raises `LogUnavailable` and what reading the
-        lake's manifest raises: nothing is lost then, and the next call tries again.
+        To be called after a snapshot was kept; may run in another thread. Raises `LogUnavailable`, `RecordsUnavailable`
+        and what reading the lake's manifest raises: nothing is lost then, and the next call tries again.
         """
         days, lake = self._settings.log.days, self._settings.data / "lake"
         if days is None or not (lake / lake_manifest.MANIFEST).exists():
             return
-        before = self.pipeline.log.begin()
-        begin = self.pipeline.cut(self._clock.now() - days * DAY, lake_manifest.read(lake).pack)
+        before, most = self.pipeline.log.begin(), lake_manifest.read(lake).pack
+        read = read_by_the_clerk(self._settings.data)
+        begin = self.pipeline.cut(self._clock.now() - days * DAY, most if read is None else min(most, read))
         if begin > before:
             _log.info("records before %d are older than %d days and were dropped from the log", begin, days)
 
@@ -300,6 +301,17 @@ def open_records(data: Path) -> Iterator[Records]:
 
     with records.open_records(data / RECORDS) as opened:
         yield Records(SqlLedger(opened), SqlOutbox(opened))
+
+
+def read_by_the_clerk(data: Path) -> int | None:
+    """The number of the first record of the log that the clerk has not read; None where there are no records yet.
+
+    Raises `RecordsUnavailable`.
+    """
+    if not (data / RECORDS).exists():  # to open them would make them
+        return None
+    with open_records(data) as records:
+        return records.ledger.read().sequence
 
 
 def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:

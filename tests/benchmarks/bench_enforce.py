@@ -83,7 +83,7 @@ def _told(folder: Path) -> tuple[float, float]:
             sent[f"action_{number}_taken"] = time.monotonic()
             time.sleep(_PAUSE)
         _until(receiver, _PACED)
-    waits = [1_000 * (each.at - sent[each.id]) for each in receiver.got[1:]]
+    waits = [1_000 * (each.at - sent[each.name]) for each in receiver.got[1:]]
     return statistics.median(waits), statistics.quantiles(waits, n=100)[98]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from standardwebhooks.webhooks import Webhook
 
-from fairgate.entrypoints.clerk.signing import new_secret, variable_of
+from fairgate.entrypoints.signing import new_secret, variable_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,11 @@ class Got:
     type: str
     data: Any
     at: float
+
+    @property
+    def name(self) -> str:
+        """The id without the time in it."""
+        return self.id.partition(".")[0]
 
 
 @dataclass
@@ -48,9 +53,9 @@ class Receiver:
         return f'[webhook.{self.name}]\nurl = "http://127.0.0.1:{self.port}/hooks"\n{more}\n'
 
     def ids(self) -> list[str]:
-        """The messages that came, each once, in the order in which they came first."""
+        """The names of the messages that came, each once, in the order in which they came first."""
         with self.lock:
-            return list(dict.fromkeys(each.id for each in self.got))
+            return list(dict.fromkeys(each.name for each in self.got))
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         """Take a request; returns the status."""

@@ -93,6 +93,15 @@ def test_an_action_by_hand_stands_until_it_is_undone(tmp_path: Path) -> None:
         assert told(client.get("/v1/actions", params={"value": "a"}))["actions"] == [undone]
 
 
+def test_an_action_has_a_statement_of_reasons(tmp_path: Path) -> None:
+    with door(tmp_path) as (client, _):
+        act(client)
+        said = told(client.get("/v1/actions/0/statement"))
+        assert said["text"].startswith("We suspended your account on 5 January 2026, until 4 February 2026.")
+        assert (said["automated"], "one of thirty" in said["text"]) == (False, False)
+        assert told(client.get("/v1/actions/7/statement"), 404)["code"] == "no_action"
+
+
 def test_what_is_asked_twice_is_done_once(tmp_path: Path) -> None:
     with door(tmp_path) as (client, _):
         assert act(client) == act(client, 200)

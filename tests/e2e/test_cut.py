@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from fairgate.backends.embedded.segments import open_log, verify
-from fairgate.domain.errors import BadSettings, NoSuchRecord
+from fairgate.domain.errors import BadSettings, NoSuchRecord, RecordsUnavailable
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints import backup_command, rerun_command
 from fairgate.entrypoints.doctor import data as doctor
 from fairgate.entrypoints.doctor.finding import Finding, Installation, State
 from fairgate.pipeline.records import EventRecord, decode
 from fairgate.ports.lake import SqlLimits
+from fairgate.ports.ledger import Read
 from fairgate.settings import DeskSettings, DoorSettings, LogSettings, Settings
-from fairgate.wiring import LivePipeline, catch_up, open_live_lake
+from fairgate.wiring import RECORDS, LivePipeline, catch_up, open_live_lake, open_records
 from tests.e2e.doors import application, serving, wait_until
 from tests.support import NOW, PACK, SetClock, body, traffic
 
@@ -131,6 +132,47 @@ def test_without_a_lake_that_has_them_records_stay(tmp_path: Path) -> None:
         asked = lake.ask("select min(sequence) from decisions", LIMITS)
     assert asked.answer.frame.item() > begin
     assert end < held(settings)[1]
+
+
+def clerk_reads(settings: Settings, upto: int) -> None:
+    """A clerk has read the records below a number, and is down since."""
+    with open_records(settings.data) as records:
+        records.ledger.take(Read(upto, NOW), [], [], [])
+
+
+def test_what_the_clerk_has_not_read_stays(tmp_path: Path) -> None:
+    settings, clock = settings_in(tmp_path, days=3), SetClock()
+    days_pass(settings, clock, 0, 3)
+    middle = held(settings)[1]
+    clerk_reads(settings, 1)
+    days_pass(settings, clock, 3, 4)
+    assert held(settings)[0] == 0
+    clerk_reads(settings, middle)
+    days_pass(settings, clock, 7, 1)
+    first = held(settings)[0]
+    assert 0 < first <= middle
+    days_pass(settings, clock, 8, 3)
+    assert held(settings)[0] <= middle
+    clerk_reads(settings, held(settings)[1])
+    days_pass(settings, clock, 11, 1)
+    assert held(settings)[0] > middle
+
+
+def test_while_the_clerks_records_can_t_be_read_the_log_is_not_cut(tmp_path: Path) -> None:
+    settings, clock = settings_in(tmp_path, days=3), SetClock()
+    records = settings.data / RECORDS
+    days_pass(settings, clock, 0, 3)
+    assert not records.exists()
+    records.write_bytes(b"no data base" * 999)
+    days_pass(settings, clock, 3, 4)
+    with closing(LivePipeline(settings, clock)) as live:
+        with pytest.raises(RecordsUnavailable, match="Restore it from a backup"):
+            live.cut()
+        assert live.pipeline.log.begin() == held(settings)[0] == 0
+        records.unlink()
+        live.cut()
+        assert live.pipeline.log.begin() > 0
+    assert not records.exists()
 
 
 def test_an_aged_account_stays_aged_under_another_pack(tmp_path: Path) -> None:

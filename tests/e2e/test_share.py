@@ -257,7 +257,7 @@ def test_what_can_not_be_written_down_does_not_count(share: OpenShare, monkeypat
     def full(_file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fairgate.entrypoints.share.standings.os.fsync", full)
+    monkeypatch.setattr("fairgate.entrypoints.share.line_file.os.fsync", full)
     answer = share.post("principal", account="a", ceil=0.5, reason="x")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unwritable")
     assert share.post("capacity", pool="default", capacity=1, reason="x").status_code == 503

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.domain.access import Scope
 from fairgate.entrypoints.access import new_key
-from fairgate.entrypoints.share import asgi, handlers
+from fairgate.entrypoints.share import asgi, handlers, webhook
 from fairgate.entrypoints.share.asgi import ROUTES
 from fairgate.settings import read_settings
 from tests.e2e.doors import ROOT, wait_until
@@ -113,7 +113,7 @@ def test_the_reference_has_every_metric_and_no_other(page: tuple[OpenShare, str]
 def test_the_reference_has_every_error() -> None:
     codes = set(re.findall(r"(?m)^\| \d{3} \| (.*?) \|", REFERENCE))
     listed = {code for cell in codes for code in re.findall(r"`(\w+)`", cell)}
-    sources = [Path(each.__file__ or "").read_text("utf-8") for each in (asgi, handlers)]
+    sources = [Path(each.__file__ or "").read_text("utf-8") for each in (asgi, handlers, webhook)]
     used = {code for source in sources for code in re.findall(r'(?:refusal|Unfit)\(\s*\d{3}, "(\w+)"', source)}
     used |= {code for source in sources for code in re.findall(r'\(\d{3}, "(\w+)", ', source)}
     assert used <= listed

@@ -75,9 +75,9 @@ def weight_of(members: list[Standing]) -> float:
 
 
 def benefit(standing: Standing) -> float:
-    """What one account weighs: all from a trust of .95 on, below that by its odds, less what a weak link takes off."""
+    """What one account weighs: all from a trust of .975 on, below that by its odds, less what a weak link takes off."""
     odds = 1_000.0 if standing.trust == 1 else max(1e-3, standing.trust / (1 - standing.trust))
-    return min(1.0, odds / 19) * (1.0 - standing.p_link if standing.cluster and standing.p_link < 0.9 else 1.0)
+    return min(1.0, odds / 39) * (1.0 - standing.p_link if standing.cluster and standing.p_link < 0.9 else 1.0)
 
 
 def class_of(members: list[Standing]) -> str:

@@ -120,13 +120,25 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A stable code with a text for the user (no detection detail), the reviewer, and the executive."""
+    """A stable code with a text for the user (no detection detail), the reviewer, and the executive.
+
+    `clause` names the part of the terms of use that it rests on; empty where the pack says of none.
+    """
 
     code: str
     user: str
     reviewer: str
     executive: str
+    clause: str
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """How to have an action looked at again, in words for whoever it is on, and for how many days."""
+
+    text: str
+    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +234,7 @@ class Pack:
     segments: tuple[Segment, ...]
     lists: Mapping[str, ListSpec]
     actions: Mapping[Action, ActionSpec]
+    appeal: Appeal | None
     source: Source | None
     digest: str
     files: Mapping[str, str] = field(repr=False)

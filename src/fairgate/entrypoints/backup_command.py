@@ -16,13 +16,13 @@ from fairgate.language.places import KEY, positions
 from fairgate.pipeline.records import FORMAT
 from fairgate.secret_file import SECRET_VARIABLE
 from fairgate.settings import Settings
-from fairgate.wiring import pack_folder
+from fairgate.wiring import RECORDS, pack_folder
 
 Echo = Callable[[str], object]
 
 
 def back_up(settings: Settings, config: Path | None, destination: Path, echo: Echo, *, with_secret: bool) -> int:
-    """Copy log, snapshot, keys, lake, pack and settings of a service, which may be running, to a new folder; 0.
+    """Copy log, snapshot, records, keys, lake, pack and settings of a service, running or not, to a new folder; 0.
 
     Raises `PackError`, `BadRequest`, `CopyFailed`, and what opening the log raises.
     """
@@ -61,6 +61,11 @@ def restore(folder: Path, destination: Path, echo: Echo) -> int:
         echo(
             f"THE SECRET WAS NOT IN THE BACKUP: put it into {destination / DATA / 'secret'}, or {SECRET_VARIABLE}, "
             "before you start anything here."
+        )
+    if f"{DATA}/{RECORDS}" in found.files:
+        echo(
+            "Webhooks that had not arrived when the backup was made will be sent again from here, under the same ids. "
+            "With `clerk.enabled = false`, none is."
         )
     echo(f"Next: fairgate doctor --config {destination / SETTINGS}")
     return code

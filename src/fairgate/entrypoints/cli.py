@@ -374,7 +374,7 @@ def webhooks_again(outbox: Any, numbers: tuple[int, ...]) -> None:  # noqa: ANN4
 @webhooks.command("secret")
 def webhooks_secret() -> None:
     """Make a secret for a service: for its own settings, and for FAIRGATE_WEBHOOK_ and its name here."""
-    from fairgate.entrypoints.clerk.signing import new_secret
+    from fairgate.entrypoints.signing import new_secret
 
     click.echo(new_secret())
 

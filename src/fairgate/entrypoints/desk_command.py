@@ -16,6 +16,7 @@ from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
 from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
@@ -50,7 +51,8 @@ def run(settings: Settings) -> int:
         stack.callback(audit.close)
         meters = Meters()
         jobs = Jobs(settings, clock, desk / "jobs", meters)
-        office = Office(settings, access, audit, Workers(settings), jobs, Upkeep(settings, meters), meters)
+        upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
+        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records)
         return _serve(office, listener)
 
 

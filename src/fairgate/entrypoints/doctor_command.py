@@ -8,7 +8,7 @@ import msgspec
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.domain.errors import BadSettings, FairgateError
-from fairgate.entrypoints.doctor import data, machine, network
+from fairgate.entrypoints.doctor import data, machine, network, records
 from fairgate.entrypoints.doctor.finding import Check, Finding, Installation, State, bad, ok, warn
 from fairgate.settings import settings_of
 
@@ -26,6 +26,8 @@ CHECKS = (
     Check("snapshot", "how much of the log a start reads", data.snapshot),
     Check("erased", "whether what was erased is unreadable", data.erased),
     Check("lake", "how far it is behind the log", data.lake),
+    Check("records", "how far the clerk is behind the log", records.records),
+    Check("webhooks", "whether they reach other services", records.webhooks),
     Check("leftovers", "what an upgrade has left", data.leftovers),
     Check("room", "free disk space against growth", machine.room),
     Check("disk", "how fast a write becomes durable", machine.sync),

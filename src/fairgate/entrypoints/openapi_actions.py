@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from fairgate.enforce.standing import May, Standing
+from fairgate.enforce.statement import Statement
 from fairgate.entrypoints.door.actions import (
     ActionsAnswer,
     ActionShown,
@@ -90,6 +91,23 @@ ACTIONS_DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
         ("GET", "/v1/actions/{number}"): Described(
             "An action by its number. One that has ended by itself is no longer there.",
             _ACTION,
+            (_NUMBER,),
+            problems={404: ("no_action",)},
+        ),
+        ("GET", "/v1/actions/{number}/statement"): Described(
+            "The statement of reasons for an action, in words for whoever it is on.",
+            Statement(
+                action="suspend",
+                since=_SINCE,
+                until=_UNTIL,
+                reasons=[_USER],
+                clauses=["3.2, one account for one person"],
+                facts=["how it was used"],
+                automated=False,
+                appeal="Write to our support.",
+                appeal_until=_UNTIL,
+                text="We suspended your account on 5 January 2026, until 4 February 2026. ...",
+            ),
             (_NUMBER,),
             problems={404: ("no_action",)},
         ),

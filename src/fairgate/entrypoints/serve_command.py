@@ -8,16 +8,16 @@ from pathlib import Path
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
-from fairgate.entrypoints.clerk.signing import signer_of
 from fairgate.entrypoints.door.asgi import Application
 from fairgate.entrypoints.door.connection import Connection
 from fairgate.entrypoints.door.door import Door, Live
 from fairgate.entrypoints.http_server import Server, listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.openapi import ALL_ROUTES
+from fairgate.entrypoints.signing import signer_of
 from fairgate.entrypoints.supervisor import Supervisor, supervised_clerk, supervised_desk
 from fairgate.ingest.decode import Taken
 from fairgate.monitor.logs import configure
-from fairgate.monitor.metric_list import DeskReading
+from fairgate.monitor.metric_list import Beside, ChildReading
 from fairgate.monitor.metrics import DoorMetrics
 from fairgate.monitor.traces import NoTraces
 from fairgate.pipeline.online import Outcome
@@ -46,16 +46,20 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
         traces = stack.enter_context(traces_from(settings.telemetry.otlp_endpoint, settings.telemetry.otlp_share))
         live = stack.enter_context(contextlib.closing(LivePipeline(settings, clock)))
         desk = supervised_desk(settings) if settings.desk.enabled else None
-        told = None if desk is None else lambda: _reading_of(desk)
-        server = server_of(application_of(live, settings, access, traces=traces, desk=told))
+        clerk = supervised_clerk(settings) if settings.clerk.enabled else None
+        server = server_of(
+            application_of(
+                live, settings, access, traces=traces, beside=lambda: Beside(_reading_of(desk), _reading_of(clerk))
+            )
+        )
         calm_collector()
         listener = stack.enter_context(listening(settings.door))
         allow_files(settings.door.connections + _FILES)
         if desk is not None:
             stack.enter_context(desk)
-        if settings.clerk.enabled:
+        if clerk is not None:
             check_webhooks(settings)
-            stack.enter_context(supervised_clerk(settings))
+            stack.enter_context(clerk)
         stop_on_signals(server)
         server.run(sockets=[listener])
     return 0
@@ -74,18 +78,17 @@ def application_of(  # noqa: PLR0913 - what a door is put together from
     *,
     traces: Traces | None = None,
     on_taken: Callable[[Taken, Outcome], None] | None = None,
-    desk: Callable[[], DeskReading] | None = None,
+    beside: Callable[[], Beside] = Beside,
 ) -> Application:
     """The door with its metrics; for the parameters see `Door`."""
     routes = [route.path for route in ALL_ROUTES]
     metrics = DoorMetrics(live.pipeline.engine.checked.pack, routes, ["default", *settings.call_site])
-    door = Door(live, settings, metrics, on_taken=on_taken, desk=desk)
+    door = Door(live, settings, metrics, on_taken=on_taken, beside=beside)
     return Application(door, access, traces or NoTraces(), ALL_ROUTES)
 
 
-def _reading_of(desk: Supervisor) -> DeskReading:
-    state = desk.state
-    return DeskReading(state.pid is not None, state.starts)
+def _reading_of(child: Supervisor | None) -> ChildReading | None:
+    return None if child is None else ChildReading(child.state.pid is not None, child.state.starts)
 
 
 def listening(settings: DoorSettings) -> socket.socket:

@@ -16,12 +16,15 @@ from fairgate.entrypoints.serve_command import allow_files, listening
 from fairgate.entrypoints.share.asgi import PATHS, Application
 from fairgate.entrypoints.share.sidecar import Sidecar
 from fairgate.entrypoints.share.standings import Standings
+from fairgate.entrypoints.signing import key_in
 from fairgate.monitor.logs import configure
 from fairgate.ports.clock import Clock
 from fairgate.settings import Settings, settings_of
 from fairgate.wiring import calm_collector, open_keys
 
-#: Where what was said by hand is kept, in the data folder.
+#: The variable that has the secret of the webhook by which decisions come; without it none are taken.
+VARIABLE = "FAIRGATE_SHARE_WEBHOOK"
+#: Where what was said is kept, in the data folder.
 STANDINGS = Path("share") / "standings.ndjson"
 _IDLE_SECONDS = 60
 _FILES = 256
@@ -60,10 +63,11 @@ def serve(config: Path | None, given: Mapping[str, object]) -> int:
 
 @contextlib.contextmanager
 def opened(settings: Settings, access: Access, clock: Clock) -> Iterator[Application]:
-    """The application of some settings. Raises `SharesUnusable`, or `BadSettings` where a pool can't be."""
+    """The application of some settings. Raises `SharesUnusable`, or `BadSettings` where a pool or a secret can't be."""
+    key = key_in(VARIABLE)
     with contextlib.closing(Standings(settings.data / STANDINGS, clock)) as standings:
         try:
-            sidecar = Sidecar(settings, standings, PATHS)
+            sidecar = Sidecar(settings, standings, PATHS, key=key)
         except ValueError as error:
             raise BadSettings(f"[share]: {error}.") from error
         yield Application(sidecar, _as_door(settings), access)

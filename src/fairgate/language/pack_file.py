@@ -10,6 +10,7 @@ from typing import TypeVar
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.pack import (
     ActionSpec,
+    Appeal,
     Attribute,
     EventType,
     Feature,
@@ -31,6 +32,7 @@ from fairgate.language.documents import Documents
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.pack_tables import (
     ActionTable,
+    AppealTable,
     AttributeTable,
     EventTable,
     FeatureTable,
@@ -48,6 +50,10 @@ T = TypeVar("T")
 
 #: How much later than its row an event may be.
 LONGEST_DELAY = 3_650 * DAY
+#: How long an action that ends by itself may stand.
+LONGEST_ACTION = 3_650 * DAY
+#: For how many days an action may be appealed against.
+LONGEST_APPEAL = 3_650
 
 _MODE = re.compile(r"(?P<word>shadow|live)|canary (?P<percent>\d{1,2}(?:\.\d{1,6})?)%")
 
@@ -117,6 +123,7 @@ class _Loader:
             segments=tuple(segments.values()),
             lists=MappingProxyType(lists),
             actions=MappingProxyType({each.action: each for each in actions.values()}),
+            appeal=self.appeal(),
             source=sources[0] if sources else None,
             digest=digest,
             files=MappingProxyType(dict(self.files)),
@@ -220,7 +227,8 @@ class _Loader:
     def reasons(self) -> Iterable[tuple[str, Reason]]:
         for file, path, table in self.documents.tables("reason", ReasonTable):
             place = self.place(file, (*path, "code"))
-            yield table.code, Reason(table.code, table.user, table.reviewer, table.executive, place)
+            words = (table.user, table.reviewer, table.executive, table.clause)
+            yield table.code, Reason(table.code, *words, place)
 
     def segments(self) -> Iterable[tuple[str, Segment]]:
         for file, path, table in self.documents.tables("segment", SegmentTable):
@@ -259,6 +267,9 @@ class _Loader:
             if table.length is not None and not length:
                 where = self.place(file, (*path, "for"))
                 self.problems.add(where, f"`{table.length}` is no length of time", width=len(table.length), hint=HINT)
+            elif length is not None and length > LONGEST_ACTION:
+                where, hint = self.place(file, (*path, "for")), "leave it out, and it stands until somebody undoes it"
+                self.problems.add(where, "an action of more than ten years", width=len(table.length or ""), hint=hint)
             if not 0 < table.rate <= 1:
                 where, hint = self.place(file, (*path, "rate")), "a part of the usual rate: 0.25; use = false stops all"
                 self.problems.add(where, "a rate is above 0 and at most 1", hint=hint)
@@ -277,6 +288,17 @@ class _Loader:
                     place=place,
                 ),
             )
+
+    def appeal(self) -> Appeal | None:
+        """How actions are appealed against, where the pack says so."""
+        tables = list(self.documents.tables("appeal", AppealTable))
+        for file, path, table in tables:
+            if not 0 < table.days <= LONGEST_APPEAL:
+                what = f"an appeal can be made for 1 to {LONGEST_APPEAL:,} days"
+                self.problems.add(self.place(file, (*path, "days")), what)
+        if len(tables) > 1:
+            self.problems.add(self.place(*tables[1][:2]), "a pack has at most one [appeal]")
+        return Appeal(tables[0][2].text, tables[0][2].days) if tables else None
 
     def source(self, file: str, path: Path, table: SourceTable) -> Source:
         events = []

@@ -82,6 +82,7 @@ class ReasonTable(Table, frozen=True):
     user: str
     reviewer: str
     executive: str
+    clause: str = ""
 
 
 class CostTable(Table, frozen=True):
@@ -124,6 +125,13 @@ class ActionTable(Table, frozen=True, rename={"length": "for"}):
     ends_on: str | None = None
 
 
+class AppealTable(Table, frozen=True):
+    """[appeal]."""
+
+    text: str
+    days: int = 180
+
+
 class SourceEventTable(Table, frozen=True):
     """[[source.event]]."""
 
@@ -145,7 +153,7 @@ class SourceTable(Table, frozen=True):
     time_format: Literal["s", "ms", "us"] | None = None
 
 
-#: How each section is written, and the shape of one of its tables. Of [pack] and [source] there is one.
+#: How each section is written, and the shape of one of its tables. Of [pack], [appeal] and [source] there is one.
 SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "pack": ("[pack]", PackTable),
     "event": ('[event."name"]', EventTable),
@@ -155,5 +163,6 @@ SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "segment": ("[[segment]]", SegmentTable),
     "list": ("[[list]]", ListTable),
     "action": ("[action.name]", ActionTable),
+    "appeal": ("[appeal]", AppealTable),
     "source": ("[source]", SourceTable),
 }

@@ -19,11 +19,19 @@ EVENTS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 
 
 
 @dataclass(frozen=True, slots=True)
-class DeskReading:
-    """Whether a desk runs beside the door, and how often it was started."""
+class ChildReading:
+    """Whether a process runs beside the door, and how often it was started."""
 
     up: bool
     starts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The processes beside the door; None for one that it is not to start."""
+
+    desk: ChildReading | None = None
+    clerk: ChildReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Reading:
     feature_errors: int
     repeats_waiting: int
     snapshot_age: float | None = None
-    desk: DeskReading | None = None
+    beside: Beside = Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +142,25 @@ METRICS: Final = (
         "fairgate_desk_up",
         "gauge",
         "1 while the desk's process runs, else 0; missing without one.",
-        read=lambda r: None if r.desk is None else float(r.desk.up),
+        read=lambda r: None if r.beside.desk is None else float(r.beside.desk.up),
     ),
     Declared(
         "fairgate_desk_starts",
         "counter",
         "Times that the desk was started; missing without one.",
-        read=lambda r: None if r.desk is None else r.desk.starts,
+        read=lambda r: None if r.beside.desk is None else r.beside.desk.starts,
+    ),
+    Declared(
+        "fairgate_clerk_up",
+        "gauge",
+        "1 while the clerk's process runs, else 0; missing without one.",
+        read=lambda r: None if r.beside.clerk is None else float(r.beside.clerk.up),
+    ),
+    Declared(
+        "fairgate_clerk_starts",
+        "counter",
+        "Times that the clerk was started; missing without one.",
+        read=lambda r: None if r.beside.clerk is None else r.beside.clerk.starts,
     ),
 )
 

@@ -11,7 +11,7 @@ from fairgate.domain.windows import SECOND
 from fairgate.enforce.ledger import Ledger
 from fairgate.enforce.messages import Messages, What, switched
 from fairgate.pipeline.lookup import live_pack
-from fairgate.pipeline.records import EventEntries, LedgerRecord, PackRecord, SwitchRecord, UndoRecord, decode_entries
+from fairgate.pipeline.records import EventRecord, LedgerRecord, PackRecord, SwitchRecord, UndoRecord, decode
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 
@@ -68,7 +68,7 @@ class Projection:
         sequence = max(self._read.sequence, self._log.begin())
         first = sequence
         for number, data in self._log.read(first, first + STEP):
-            self._take_in(number, decode_entries(number, data))
+            self._take_in(number, decode(number, data))
             sequence = number + 1
             if len(self._said) >= MOST_MESSAGES:
                 break
@@ -94,7 +94,7 @@ class Projection:
 
     def _take_in(self, number: int, record: object) -> None:
         match record:
-            case EventEntries(received=received, entries=entries) | LedgerRecord(received=received, entries=entries):
+            case EventRecord(received=received, entries=entries) | LedgerRecord(received=received, entries=entries):
                 for entry in entries:
                     self._entry(number, entry, received)
             case UndoRecord():

@@ -1,7 +1,7 @@
 """What stands in the log: events with their decisions, and whatever else changes decisions. One msgpack record each."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -150,46 +150,15 @@ Change: TypeAlias = (
 )
 Record: TypeAlias = EventRecord | Change
 
-
-class EventEntries(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="event", gc=False):
-    """An event's record, of which nothing is read but when it came and what of the ledger follows from it."""
-
-    received: int
-    source: msgspec.Raw
-    id: msgspec.Raw
-    type: msgspec.Raw
-    time: msgspec.Raw
-    public: msgspec.Raw
-    tokens: msgspec.Raw
-    facts: msgspec.Raw
-    key: msgspec.Raw
-    sealed: msgspec.Raw
-    decision: msgspec.Raw
-    features: msgspec.Raw
-    texts: msgspec.Raw
-    entries: tuple[Entry, ...] = ()
-
-
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
-_entries_decoder: msgspec.msgpack.Decoder[EventEntries | Change] = msgspec.msgpack.Decoder(EventEntries | Change)
 encode = _encoder.encode
-_Read = TypeVar("_Read")
 
 
 def decode(sequence: int, data: bytes) -> Record:
     """The record of its bytes. Raises `RecordUnreadable` where another program wrote it, or a newer version."""
-    return _decoded(_decoder, sequence, data)
-
-
-def decode_entries(sequence: int, data: bytes) -> EventEntries | Change:
-    """The same, with nothing of an event but its part of the ledger: in a fifth of the time."""
-    return _decoded(_entries_decoder, sequence, data)
-
-
-def _decoded(decoder: msgspec.msgpack.Decoder[_Read], sequence: int, data: bytes) -> _Read:
     try:
-        record = decoder.decode(data)
+        record = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordUnreadable(sequence, str(error)) from error
     if isinstance(record, PackRecord) and record.format != FORMAT:

@@ -65,9 +65,13 @@ class Node:
         node = self
         while (parent := node.parent) is not None:
             if not node.active:
-                node.counter = max(node.counter, parent.time + cost * max(0.0, 1 / node.weight - 1))
+                start = parent.time
+                if node.weight < 1:
+                    start += cost * (1 / node.weight - 1)
+                node.counter = max(node.counter, start)
                 node.active = True
-                node.stand_in_line()
+                node.turn = next(_turns)
+                heappush(parent.heap, (node.counter, node.turn, node))
             node = parent
 
     def stand_in_line(self) -> None:

@@ -5,6 +5,7 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from fairgate.domain.errors import BadAmount
@@ -14,7 +15,7 @@ from fairgate.share.standing import NOBODY, Cluster, Standing
 from fairgate.share.stock import Stock
 from fairgate.share.told import Explanation, State, explained, state_of
 from fairgate.share.tree import AccountNode
-from fairgate.share.usage import MOST_CAPACITY, Usage, amount, tokens
+from fairgate.share.usage import MOST_CAPACITY, Usage, amount, part, tokens
 
 #: Seconds after which it is worth asking again at the least, and at most; and how far the answer is off either way.
 _SOONEST, _LATEST, _JITTER = 0.5, 60.0, 0.25
@@ -50,6 +51,8 @@ class Share:
         self._rng = rng or random.Random()
         self.stocks = {pool.name: Stock(pool, self, clock()) for pool in pools}
         self.standings: dict[str, Standing] = {}
+        #: What `bind` holds accounts to.
+        self.bounds: dict[str, float] = {}
         self.clusters: dict[str, Cluster] = {}
         self._versions: dict[str, int] = {}
         self._of: dict[str, Cluster] = {}
@@ -117,11 +120,32 @@ class Share:
         self._of[account] = cluster
         for stock in self.stocks.values():
             self._advance(stock)
-            stock.tree.place(account, standing, left or cluster, cluster, stock.since)
+            stock.tree.place(account, self._held(account, standing), left or cluster, cluster, stock.since)
             self._advance(stock)
         if left is not None and not left.members:
             self.clusters.pop(left.name, None)
         return True
+
+    def bind(self, account: str, ceil: float | None) -> None:
+        """Hold an account, and nobody else of its cluster, to a part of each pool's capacity; None lets it go.
+
+        It stands beside what is known of the account, however that changes: of both ceilings the lower binds. It is no
+        knowledge, so an account of which nothing is known stays a newcomer. Raises `BadAmount`.
+        """
+        _name(account)
+        if ceil == self.bounds.get(account):
+            return
+        if ceil is None:
+            del self.bounds[account]
+        else:
+            self.bounds[account] = part("ceil", ceil)
+        cluster = self._of.get(account)
+        for stock in self.stocks.values():
+            if cluster is not None and account in stock.tree.accounts:
+                self._advance(stock)
+                held = self._held(account, self.standings.get(account, NOBODY))
+                stock.tree.place(account, held, cluster, cluster, stock.since)
+                self._advance(stock)
 
     def set_capacity(self, pool: str, capacity: float) -> None:
         """Give a pool another capacity from now on. Raises KeyError for a pool that there is none of, or ValueError."""
@@ -132,7 +156,8 @@ class Share:
 
     def explain(self, account: str) -> Explanation:
         """Why an account gets what it gets, in words: for operators alone."""
-        return explained(account, self.standings.get(account), self._of.get(account), self.stocks.values())
+        standing, cluster = self.standings.get(account), self._of.get(account)
+        return explained(account, standing, cluster, self.stocks.values(), self.bounds.get(account))
 
     def state(self) -> State:
         """Who gets what now, and who waits; it goes through all accounts, so ask seldom."""
@@ -223,14 +248,24 @@ class Share:
                 if len(self._passing) > self._remembers:
                     self._forget_one()
             standing = NOBODY
-        return stock.node(account, standing, self._of[account])
+        return stock.node(account, self._held(account, standing), self._of[account])
+
+    def _held(self, account: str, standing: Standing) -> Standing:
+        """What is known of an account, with the lower of its own two ceilings."""
+        bound = self.bounds.get(account)
+        if bound is None or (standing.ceil is not None and standing.ceil <= bound):
+            return standing
+        return replace(standing, ceil=bound)
 
     def _forget_one(self) -> None:
-        """Forget the account that asked longest ago of those that nothing is known of, and of which nothing goes on."""
+        """Forget the account that asked longest ago of those that nothing is known of, and of which nothing goes on.
+
+        One that is bound stays: what it has taken beyond its ceiling would be forgotten with it.
+        """
         for _ in range(min(len(self._passing), _LOOKS)):
             account, _ = self._passing.popitem(last=False)
             nodes = [(stock.tree, stock.tree.accounts.get(account)) for stock in self.stocks.values()]
-            if any(node is not None and (node.in_flight or node.waiting) for _, node in nodes):
+            if account in self.bounds or any(node and (node.in_flight or node.waiting) for _, node in nodes):
                 self._passing[account] = None
                 continue
             cluster = self._of.pop(account)
@@ -253,5 +288,5 @@ class Share:
 
 
 def _name(account: str) -> None:
-    if not isinstance(account, str) or not 0 < len(account) <= _LONGEST_NAME:
+    if type(account) is not str or not 0 < len(account) <= _LONGEST_NAME:
         raise BadAmount(f"account: it must be a text of 1 to {_LONGEST_NAME} characters")

@@ -9,7 +9,7 @@ from fairgate.share.usage import amount, part
 #: From this likelihood of a link on, an account has no share of its own.
 MERGES: Final = 0.9
 #: From this trust on, an account has its full weight.
-FULL_TRUST: Final = 0.95
+FULL_TRUST: Final = 0.975
 #: What is thought of an account that nothing is known of.
 UNKNOWN_TRUST: Final = 0.5
 #: The odds of being honest that count at most, and at least, among the accounts of one cluster.

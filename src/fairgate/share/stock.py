@@ -161,7 +161,7 @@ class Stock:
             self._deadlines = [each for each in self._deadlines if not each[2].gone]
             heapify(self._deadlines)
         _count(node, 1)
-        self.tree.wake(node)
+        node.wake(self.tree.mean_cost)
 
     def leave(self, queued: Queued) -> bool:
         """Let a request wait no more; False where it doesn't."""

@@ -62,6 +62,8 @@ class Explanation(msgspec.Struct, frozen=True):
     cluster: str
     members: int
     words: list[str]
+    #: What it is bound to by itself, beside what is known of it; None where it is not.
+    bound: float | None = None
 
 
 def state_of(stocks: Iterable[Stock], standings: Mapping[str, Standing]) -> State:
@@ -103,16 +105,23 @@ def _sum(name: str, accounts: Sequence[AccountNode]) -> Part:
     return Part(name, weight, len(accounts), waiting, flying, used)
 
 
-def explained(account: str, standing: Standing | None, cluster: Cluster | None, stocks: Iterable[Stock]) -> Explanation:
+def explained(
+    account: str,
+    standing: Standing | None,
+    cluster: Cluster | None,
+    stocks: Iterable[Stock],
+    bound: float | None = None,
+) -> Explanation:
     """Why an account gets what it gets."""
     known, standing = standing is not None, standing or NOBODY
     members = len(cluster.members) if cluster is not None else 1
     words = [
         *_who(standing, cluster, known=known),
+        *_ceilings(standing, cluster, bound),
         *(each for stock in stocks for each in _in_pool(account, stock, shared=members > 1)),
     ]
     name = cluster.name if cluster is not None else account
-    return Explanation(account, known, standing, name, members, words)
+    return Explanation(account, known, standing, name, members, words, bound)
 
 
 def _who(standing: Standing, cluster: Cluster | None, *, known: bool) -> Iterator[str]:
@@ -135,8 +144,16 @@ def _who(standing: Standing, cluster: Cluster | None, *, known: bool) -> Iterato
         name = "established" if cluster.established else "probation"
         yield f"Its class is {name}, which has {CLASSES[name]:.0%} of the capacity where both classes want all of it."
         yield f"It weighs {cluster.weight:.2f} there" + (", for what it has paid as well." if standing.paid else ".")
-        if cluster.ceil is not None:
-            yield f"A ceiling holds it to {cluster.ceil:.2%} of the capacity, also when capacity is idle."
+
+
+def _ceilings(standing: Standing, cluster: Cluster | None, bound: float | None) -> Iterator[str]:
+    known = [each for each in (standing.ceil, cluster.ceil if cluster is not None else None) if each is not None]
+    if known:
+        yield f"A ceiling holds it to {min(known):.2%} of the capacity, also when capacity is idle."
+    if bound is not None:
+        yield f"It alone is bound to {bound * 100:.3g}% of the capacity" + (
+            ", beside that: the lower of both counts." if known else ", also when capacity is idle."
+        )
 
 
 def _in_pool(account: str, stock: Stock, *, shared: bool) -> Iterator[str]:

@@ -95,6 +95,8 @@ def tokens(name: str, value: object) -> int:
 
 def amount(name: str, value: object, most: float = MOST) -> float:
     """A number from zero on as a float; raises `BadAmount` for what is none, or more than `most`."""
+    if type(value) is float and 0 <= value <= most:  # nearly always, and checked in a third of the time
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         raise BadAmount(f"{name}: {value!r} is not a number from 0 to {most:,}")
     return float(value)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -17,10 +18,15 @@ from fairgate.backends.embedded.backup import Backup, back_up, check_backup, lef
 from fairgate.backends.embedded.lake_manifest import Manifest, Part
 from fairgate.backends.embedded.segments import open_log, verify
 from fairgate.domain.access import ApiKey, Scope
+from fairgate.domain.action import Action
 from fairgate.domain.errors import BackupUnusable, CopyFailed, LogDamaged
+from fairgate.domain.ledger import FOREVER, Entry, Subject
 from fairgate.pipeline.records import EventRecord, decode
 from fairgate.pipeline.seals import NOBODY
 from fairgate.ports.event_log import EventLog
+from fairgate.ports.ledger import Message, Read
+from fairgate.ports.outbox import Letter
+from fairgate.wiring import Records, open_records
 from tests.support import SECRET, open_pipeline, seals_in, traffic
 
 ABOUT = Backup(backup.FORMAT, "0.0", 2, 17, 0, has_secret=False, files={})
@@ -40,6 +46,11 @@ def fill(data: Path, events: int = 40, *, erase: str = "") -> None:
         pipeline.commit()
     with open_api_keys(data / "keys.db") as keys:
         keys.add(ApiKey("one", "first", frozenset({Scope.DECIDE}), bytes(32), 1))
+    with open_records(data) as written:
+        told(written, 3)
+        told(written, 5)
+        written.outbox.arrived([1])
+        written.outbox.give_up(written.outbox.waiting("gateway", -1, 1)[0])
     part = Part("account.signup", date(2026, 1, 5), 1, 9, 3, 5, 0)
     for path in (part.path(data / "lake"), part.path(data / "lake").with_name("part-10-12.parquet")):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +68,23 @@ def fill(data: Path, events: int = 40, *, erase: str = "") -> None:
 def take(data: Path, destination: Path, *, with_secret: bool = False) -> Backup:
     """Back a data folder up."""
     return back_up(data, destination, ABOUT, TEXTS, with_secret=with_secret)
+
+
+def told(written: Records, sequence: int) -> None:
+    """What a clerk writes when it has read so far: of each record an entry, with a letter for each."""
+    numbers = range(written.ledger.read().sequence, sequence)
+    about = Subject("account", "a")
+    entries = [Entry(number, about, Action.HOLD, number, FOREVER, ("burst",), (), "pack@1") for number in numbers]
+    messages = [Message(f"action_{number}_taken", about, "standing.changed", b"{}") for number in numbers]
+    written.ledger.take(Read(sequence, sequence), entries, messages, ["gateway"])
+
+
+def recorded(data: Path) -> tuple[int, list[int], list[Letter], list[Letter]]:
+    """How far the clerk of a data folder has read, its entries, and the letters that wait and that were given up."""
+    with open_records(data) as written:
+        entries = [each.number for each in written.ledger.held(0, -1, 1_000_000)]
+        waiting, dead = written.outbox.waiting("gateway", -1, 1_000_000), written.outbox.dead("gateway", -1, 9)
+        return written.ledger.read().sequence, entries, waiting, dead
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +131,15 @@ def test_what_is_restored_is_what_there_was(full: Path) -> None:
     assert (full / "other" / "pack" / "pack.toml").read_text() == "# a pack"
     with open_api_keys(full / "other" / "data" / "keys.db") as keys:
         assert [key.id for key in keys.all()] == ["one"]
+
+
+def test_letters_that_had_not_arrived_are_there_again_as_they_were(full: Path) -> None:
+    kept = recorded(full / "data")
+    assert recorded(full / "other" / "data") == kept
+    sequence, entries, waiting, dead = kept
+    assert (sequence, entries) == (5, [0, 1, 2, 3, 4])
+    assert [each.message for each in waiting] == ["action_2_taken", "action_3_taken", "action_4_taken"]
+    assert [each.message for each in dead] == ["action_1_taken"]
 
 
 def test_a_restored_service_goes_on_where_the_backup_was_taken(full: Path, tmp_path: Path) -> None:
@@ -299,6 +336,73 @@ def test_keys_are_those_that_were_committed(tmp_path: Path) -> None:
     assert not list((tmp_path / "backup" / "data").glob("keys.db-*"))
     with open_api_keys(tmp_path / "backup" / "data" / "keys.db") as keys:
         assert [key.name for key in keys.all()] == ["first"]
+
+
+def test_the_clerks_records_are_never_newer_than_the_log_they_are_with(tmp_path: Path) -> None:
+    """Whatever is copied, the log has grown, the clerk has read it, and the log has dropped what that had read."""
+    file, database = backup._Copy.file, backup._Copy.database
+
+    def grow() -> None:
+        numbered(log, 3)
+        told(written, log.end())
+        log.drop(written.ledger.read().sequence - 1)
+
+    def growing_file(self: backup._Copy, source: Path, name: str, size: int | None = None) -> None:
+        grow()
+        file(self, source, name, size)
+
+    def growing_database(self: backup._Copy, source: Path, name: str) -> None:
+        grow()
+        database(self, source, name)
+        grow()
+
+    fill(tmp_path / "data", 3)
+    shutil.rmtree(tmp_path / "data" / "log")
+    (tmp_path / "data" / "records.db").unlink()
+    with open_log(tmp_path / "data" / "log", segment_bytes=200) as log, open_records(tmp_path / "data") as written:
+        grow()
+        with (
+            mock.patch.object(backup._Copy, "file", growing_file),
+            mock.patch.object(backup._Copy, "database", growing_database),
+        ):
+            found = take(tmp_path / "data", tmp_path / "backup")
+    restore(tmp_path / "backup", check_backup(tmp_path / "backup"), tmp_path / "other")
+    with open_log(tmp_path / "other" / "data" / "log", read_only=True) as log:
+        begin = log.begin()
+    sequence, entries, waiting, _ = recorded(tmp_path / "other" / "data")
+    assert begin < sequence < found.end
+    assert entries == list(range(sequence))
+    assert [each.message for each in waiting] == [f"action_{number}_taken" for number in range(sequence)]
+
+
+def test_records_are_copied_as_of_one_moment_while_a_clerk_writes_them(tmp_path: Path) -> None:
+    with open_log(tmp_path / "data" / "log") as log:
+        numbered(log, 1)
+    stop, seen = threading.Event(), set[int]()
+
+    def write() -> None:
+        with open_records(tmp_path / "data") as written:
+            while not stop.is_set():
+                told(written, written.ledger.read().sequence + 40)
+
+    clerk = threading.Thread(target=write)
+    clerk.start()
+    try:
+        for at in range(200):
+            take(tmp_path / "data", tmp_path / f"backup{at}")
+            if (tmp_path / f"backup{at}" / "data" / "records.db").exists():
+                sequence, entries, waiting, _ = recorded(tmp_path / f"backup{at}" / "data")
+                assert entries == list(range(sequence))
+                assert len(waiting) == sequence
+                seen.add(sequence)
+            if len(seen) > 5:
+                break
+    finally:
+        stop.set()
+        clerk.join()
+    assert len(seen) > 5
+    assert not list(tmp_path.glob("backup*/data/records.db-*"))
+    assert left_out(tmp_path / "data") == []
 
 
 def test_a_new_service_without_anything_but_a_log_can_be_backed_up(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ ON = "api.request"
 
 def pack(*rules: Rule) -> Pack:
     reasons = {
-        code: Reason(code, f"user {code}", f"reviewer {code}", f"executive {code}", PLACE)
+        code: Reason(code, f"user {code}", f"reviewer {code}", f"executive {code}", "", PLACE)
         for code in {rule.reason for rule in rules}
     }
     return replace(CHECKED.pack, rules=rules, reasons=reasons)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
+from functools import reduce
 from pathlib import Path
 
 import httpx
@@ -19,10 +20,11 @@ from fairgate.entrypoints.desk.audit import Audit
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers
-from fairgate.settings import DeskSettings, DoorSettings, Settings
+from fairgate.settings import DeskSettings, DoorSettings, Settings, WebhookSettings
 from tests.support import SetClock
 
 QUERY = {"query": "select 1"}
@@ -37,6 +39,7 @@ class Desk:
         stack: ExitStack,
         scopes: Mapping[str, frozenset[Scope]],
         door: DoorSettings | None = None,
+        webhook: Mapping[str, WebhookSettings] | None = None,
     ) -> None:
         clock = SetClock()
         keys = stack.enter_context(open_api_keys(folder / "keys.db"))
@@ -44,13 +47,15 @@ class Desk:
         for name, given in scopes.items():
             self.keys[name], stored = new_key(name, given, clock.now(), None)
             keys.add(stored)
-        settings = Settings(data=folder, door=door or DoorSettings(), desk=DeskSettings(jobs_waiting=1))
+        desk = DeskSettings(jobs_waiting=1)
+        settings = Settings(data=folder, door=door or DoorSettings(), desk=desk, webhook=dict(webhook or {}))
         self.audit = Audit(folder / "desk" / "audit.jsonl", clock)
         stack.callback(self.audit.close)
         meters = Meters()
         access = Access(keys, clock, "127.0.0.1")
         jobs = Jobs(settings, clock, folder / "desk" / "jobs", meters)
-        self.office = Office(settings, access, self.audit, Workers(settings), jobs, Upkeep(settings, meters), meters)
+        upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
+        self.office = Office(settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records)
         self.application = app_of(self.office, lambda: None)
 
     def ask(
@@ -105,7 +110,13 @@ ROUTES = [
     ("DELETE", "/v1/jobs/x", Scope.READ, None),
     ("GET", "/v1/jobs/x/report.html", Scope.READ, None),
     ("GET", "/v1/jobs/x/file", Scope.SQL, None),
+    ("GET", "/v1/webhooks", Scope.READ, None),
+    ("GET", "/v1/webhooks/dead", Scope.READ, None),
+    ("POST", "/v1/webhooks/dead/7/again", Scope.ENFORCE, None),
+    ("GET", "/v1/accounts/a/actions", Scope.READ, None),
 ]
+#: Parts of paths that stand for any.
+PARTS = {"/x": "/{job_id}", "/7/": "/{number}/", "/a/": "/{account}/"}
 
 
 @pytest.mark.parametrize(("method", "path", "scope", "body"), ROUTES)
@@ -123,7 +134,10 @@ def test_each_route_asks_for_a_key_and_its_scope(
 
 def test_every_other_route_is_for_operators_and_tells_nothing_of_events(desk: Desk) -> None:
     paths = {path: set(each) for path, each in desk.application.openapi()["paths"].items()}
-    guarded = {(method.lower(), path.replace("/x", "/{job_id}")) for method, path, _, _ in ROUTES}
+    patterns = [
+        (method, reduce(lambda found, part: found.replace(*part), PARTS.items(), path)) for method, path, *_ in ROUTES
+    ]
+    guarded = {(method.lower(), path) for method, path in patterns}
     open_to_all = {(method, path) for path, methods in paths.items() for method in methods} - guarded
     assert open_to_all == {("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
 

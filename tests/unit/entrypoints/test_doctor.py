@@ -22,11 +22,18 @@ from fairgate.backends.embedded.lake_manifest import Manifest
 from fairgate.backends.embedded.segments import open_log
 from fairgate.domain.access import ApiKey, Scope
 from fairgate.domain.event import moment
+from fairgate.domain.ledger import Subject
 from fairgate.domain.windows import DAY, HOUR, MINUTE
 from fairgate.entrypoints import doctor_command
+from fairgate.entrypoints.doctor import data as doctor_data
 from fairgate.entrypoints.doctor import machine
-from fairgate.entrypoints.doctor.finding import Finding, State
+from fairgate.entrypoints.doctor import records as doctor_records
+from fairgate.entrypoints.doctor.finding import Finding, Installation, State
+from fairgate.entrypoints.signing import new_secret
 from fairgate.pipeline.records import decode
+from fairgate.ports.ledger import Message, Read
+from fairgate.settings import settings_of
+from fairgate.wiring import RECORDS, open_records
 from tests.support import PACK, SECRET, open_pipeline, traffic
 
 EVENTS = traffic(60)
@@ -76,8 +83,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def patient(sound: Path, tmp_path: Path) -> Patient:
-    """A service that is well, on free ports."""
+def patient(sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
+    """A service that is well, on free ports. Only the webhook `well` has a secret."""
+    monkeypatch.setenv("FAIRGATE_WEBHOOK_WELL", new_secret())
     shutil.copytree(sound, tmp_path / "service", symlinks=True)
     text = 'pack = "pack"\ndata = "data"\n' + DOOR.format(free_port()) + DESK.format(free_port())
     (tmp_path / "service" / "fairgate.toml").write_text(text)
@@ -224,6 +232,47 @@ def tls_with(ends: timedelta, *, of_another: bool = False) -> Callable[[Patient]
     return plant
 
 
+def read_so_far(sequence: int, *more: Callable[[Patient], object]) -> Callable[[Patient], None]:
+    """A clerk has read so far; and more."""
+
+    def plant(patient: Patient) -> None:
+        with open_records(patient.data) as records:
+            records.ledger.take(Read(sequence, NOW), [], [], [])
+        for each in more:
+            each(patient)
+
+    return plant
+
+
+def letters(receiver: str, count: int, made: int, *, dead: bool = False) -> Callable[[Patient], None]:
+    """Messages to a service wait, or were put aside."""
+
+    def plant(patient: Patient) -> None:
+        about = Subject("account", "a")
+        with open_records(patient.data) as records:
+            messages = [Message(f"action_{number}_taken", about, "standing.changed", b"{}") for number in range(count)]
+            records.ledger.take(Read(62, made), [], messages, [receiver])
+            for letter in records.outbox.waiting(receiver, -1, count) if dead else []:
+                records.outbox.give_up(letter)
+
+    return plant
+
+
+def told(*names: str, more: str = "") -> Callable[[Patient], None]:
+    """These services are to be told."""
+    return lambda patient: patient.say("".join(f"[webhook.{name}]\n" for name in names) + more)
+
+
+def several(*planted: Callable[[Patient], object]) -> Callable[[Patient], None]:
+    """More than one fault."""
+
+    def plant(patient: Patient) -> None:
+        for each in planted:
+            each(patient)
+
+    return plant
+
+
 BAD, WARN = State.BAD, State.WARN
 FAULTS: list[tuple[str, Callable[[Patient], object], State, str]] = [
     ("settings", lambda patient: patient.say("prot = 1\n"), BAD, "there is no `prot` here"),
@@ -258,6 +307,24 @@ FAULTS: list[tuple[str, Callable[[Patient], object], State, str]] = [
     ("erased", put_an_erased_key_back, BAD, "1 of 1 erased accounts can still be read"),
     ("lake", put_the_lake_at(1_000), BAD, "it goes to record 1,000"),
     ("lake", lambda patient: (patient.data / "lake" / "lake.json").write_text("{"), BAD, "can't be understood"),
+    ("records", lambda patient: (patient.data / RECORDS).write_bytes(b"none" * 999), BAD, "Restore it from a backup"),
+    ("records", read_so_far(63), BAD, "they go to record 63, and the log only to 62"),
+    ("records", read_so_far(3, drop_the_beginning), BAD, "they go to record 3, and the log has dropped"),
+    (
+        "folder",
+        read_so_far(3, lambda patient: (patient.data / RECORDS).chmod(0o644)),
+        BAD,
+        "records.db can be read by others",
+    ),
+    ("webhooks", told("gate-way"), BAD, "needs a secret in the environment variable FAIRGATE_WEBHOOK_GATE_WAY"),
+    ("webhooks", several(told("well"), letters("well", 3, NOW, dead=True)), WARN, "3 messages to well were put aside"),
+    (
+        "webhooks",
+        several(told("well"), letters("well", 2, NOW - 3 * HOUR)),
+        WARN,
+        "2 messages wait for well, the oldest for 3 h",
+    ),
+    ("webhooks", letters("gone", 2, NOW), WARN, "2 messages wait for gone, which the settings don't have"),
     ("leftovers", lambda patient: (patient.data / "log.format-1").mkdir(), WARN, "holds log.format-1"),
     ("tls", tls_with(timedelta(days=20)), WARN, "is valid until"),
     ("tls", tls_with(timedelta(days=-20)), BAD, "the certificate ended on"),
@@ -332,6 +399,52 @@ def test_a_lake_that_is_behind_for_long(patient: Patient) -> None:
     assert patient.found("lake").state == State.OK
     behind = patient.found("lake", NOW + 2 * HOUR)
     assert (behind.state, "of 62 records are not in it" in behind.words) == (WARN, True)
+
+
+def test_a_clerk_that_is_far_behind(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert patient.found("records") == Finding(State.OK, "there are none yet; the clerk makes them")
+    read_so_far(40)(patient)
+    assert patient.found("records") == Finding(State.OK, "22 of 62 records of the log are not in them yet")
+    monkeypatch.setattr(doctor_records, "_FAR", 22)
+    assert patient.found("records").state == State.OK
+    monkeypatch.setattr(doctor_records, "_FAR", 21)
+    running = patient.found("records")
+    assert (running.state, "Is the clerk running?" in running.remedy) == (WARN, True)
+    patient.say("[clerk]\nenabled = false\n")
+    off = patient.found("records")
+    assert (off.state, "and the clerk is switched off" in off.words) == (WARN, True)
+
+
+def test_what_a_running_service_has_done_since_the_log_was_looked_at_is_no_fault(patient: Patient) -> None:
+    at = Installation(settings_of(patient.folder / "fairgate.toml", {}), NOW)
+    assert at.log is not None
+    end = at.log.end()
+    with open_log(patient.data / "log") as log:
+        for _ in range(3):
+            log.append(log.get(0))
+        log.commit()
+        several(read_so_far(end + 2), put_the_lake_at(end + 2))(patient)
+        assert doctor_records.records(at).words == f"1 of {end + 3} records of the log are not in them yet"
+        assert doctor_data.lake(at).state == State.OK
+
+
+def test_what_is_told_and_arrives_is_well(patient: Patient) -> None:
+    told("well")(patient)
+    assert patient.found("webhooks").words == "nothing is held up of what is told to well"
+    assert not (patient.data / RECORDS).exists()
+    letters("well", 3, NOW - HOUR)(patient)
+    assert patient.found("webhooks").state == State.OK
+    assert patient.found("webhooks", NOW + 1).state == WARN
+
+
+def test_several_things_that_keep_messages_are_told_together(patient: Patient) -> None:
+    several(told("well", "new"), letters("well", 1, NOW - 2 * HOUR), letters("gone", 1, NOW))(patient)
+    found = patient.found("webhooks")
+    assert found.state == BAD
+    assert [words in found.words for words in ("FAIRGATE_WEBHOOK_NEW", "wait for well", "wait for gone")] == [True] * 3
+    assert len(found.words.split("\n")) == 3
+    patient.say("[webhook.new]\n[clerk]\nenabled = false\n")
+    assert patient.found("webhooks") == Finding(State.OK, "the clerk, which sends them, is switched off")
 
 
 @pytest.mark.parametrize(("free", "state"), [(1 << 20, BAD), (600 << 20, BAD), (1 << 30, WARN), (1 << 40, State.OK)])

@@ -1,6 +1,7 @@
 """The door's metrics: what is counted where, what can't become a label, and that each is explained."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from fairgate.domain.event import Decision, Refusal
 from fairgate.domain.pack import Pack
 from fairgate.ingest import decode
 from fairgate.kernel.rows import RowsSize
-from fairgate.monitor.metric_list import METRICS, OTHER, REFUSALS, DeskReading, Reading, metrics_page
+from fairgate.monitor.metric_list import METRICS, OTHER, REFUSALS, Beside, ChildReading, Reading, metrics_page
 from fairgate.monitor.metrics import DoorMetrics
 from fairgate.pipeline.online import Answer
 from fairgate.wiring import checked_from
@@ -125,16 +126,21 @@ def test_fallbacks_and_commits_are_counted(metrics: DoorMetrics) -> None:
     assert [value(found, "commit_seconds_bucket", le) for le in ("0.02", "0.05")] == [0, 1]
 
 
+BESIDE = ("desk_up", "desk_starts_total", "clerk_up", "clerk_starts_total")
+
+
 def test_sizes_are_read_when_somebody_asks(metrics: DoorMetrics) -> None:
     found = shown(metrics)
     names = ("queue_events", "queue_requests", "log_end", "rows", "rows_bytes", "rows_evicted_total", "repeats_waiting")
     assert [value(found, name) for name in names] == [3, 2, 77, 10, 2_000, 6, 9]
     assert [value(found, name) for name in ("rule_errors_total", "feature_errors_total")] == [4, 5]
     assert value(found, "snapshot_age_seconds") is None
-    assert value(found, "desk_up") is None
-    known = Reading(0, 0, 0, READING.rows, 0, 0, 0, snapshot_age=12.5, desk=DeskReading(up=True, starts=3))
+    assert [value(found, name) for name in BESIDE] == [None] * 4
+    known = replace(READING, snapshot_age=12.5, beside=Beside(desk=ChildReading(up=True, starts=3)))
     found = shown(metrics, known)
-    assert [value(found, name) for name in ("snapshot_age_seconds", "desk_up", "desk_starts_total")] == [12.5, 1.0, 3.0]
+    assert [value(found, name) for name in ("snapshot_age_seconds", *BESIDE)] == [12.5, 1.0, 3.0, None, None]
+    found = shown(metrics, replace(known, beside=Beside(clerk=ChildReading(up=False, starts=7))))
+    assert [value(found, name) for name in BESIDE] == [None, None, 0.0, 7.0]
 
 
 def test_another_pack_brings_its_own_labels_and_keeps_what_both_have(metrics: DoorMetrics) -> None:
@@ -181,7 +187,8 @@ def test_each_code_of_a_refusal_is_declared() -> None:
 
 
 def test_each_metric_is_explained_and_shown_as_declared(metrics: DoorMetrics) -> None:
-    reading = Reading(0, 0, 0, READING.rows, 0, 0, 0, snapshot_age=1.0, desk=DeskReading(up=True, starts=1))
+    one = ChildReading(up=True, starts=1)
+    reading = Reading(0, 0, 0, READING.rows, 0, 0, 0, snapshot_age=1.0, beside=Beside(one, one))
     metrics.answered("/v1/decide", 200, 0.001, "signup")
     families = {
         family.name: family

@@ -60,8 +60,10 @@ class World:
         answers(self.pipeline, request(self.number, account=account, cost=cost))
 
     def told(self, receiver: str = "r") -> list[tuple[str, Changed | Switched]]:
-        """The messages' ids and data."""
-        return [(each.message, _data(each)) for each in self.records.outbox.waiting(receiver, -1, 10_000)]
+        """The messages' ids, without the time in them, and data."""
+        return [
+            (each.message.partition(".")[0], _data(each)) for each in self.records.outbox.waiting(receiver, -1, 10_000)
+        ]
 
     def take(self, what: str, account: str, choice: Any) -> None:  # noqa: ANN401 - each step has its own
         match what:

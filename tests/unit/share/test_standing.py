@@ -1,10 +1,13 @@
 """Who shares a share, what it weighs, and what comes of a change: clusters, classes, fees, ceilings and debts."""
 
 import math
+import time
 
 import pytest
 
+from fairgate.domain.errors import BadAmount
 from fairgate.share import Grant, Pool, Queued, Standing
+from fairgate.share.standing import NOBODY
 from tests.unit.share.sharing import Sharing
 
 
@@ -49,12 +52,12 @@ def test_linking_more_accounts_never_makes_more_of_it() -> None:
     for members in (1, 2, 50):
         here = Sharing()
         for number in range(members):
-            here.known(f"a{number}", Standing("c", trust=0.95))
+            here.known(f"a{number}", Standing("c", trust=0.975))
         weights.append(here.share.clusters["c"].weight)
     assert weights == pytest.approx([1.0] * 3)
 
 
-@pytest.mark.parametrize(("trust", "weight"), [(1.0, 1.0), (0.99, 1.0), (0.95, 1.0), (0.9, 9 / 19), (0.5, 1 / 19)])
+@pytest.mark.parametrize(("trust", "weight"), [(1.0, 1.0), (0.99, 1.0), (0.975, 1.0), (0.9, 9 / 39), (0.5, 1 / 39)])
 def test_full_trust_is_full_weight_and_less_is_worth_its_odds(trust: float, weight: float) -> None:
     assert Standing(trust=trust).free == pytest.approx(weight)
     assert Standing("c", p_link=0.4, trust=trust).free == pytest.approx(0.6 * weight)
@@ -76,7 +79,7 @@ def test_what_was_paid_adds_up_and_trust_does_not() -> None:
     here = Sharing()
     for number in range(3):
         here.known(f"a{number}", Standing("c", trust=0.5, paid=4.0))
-    assert here.share.clusters["c"].weight == pytest.approx((1 + 3 * 4) / 19)
+    assert here.share.clusters["c"].weight == pytest.approx((1 + 3 * 4) / 39)
 
 
 def test_a_weak_link_takes_its_likelihood_off() -> None:
@@ -186,7 +189,7 @@ def test_an_older_version_changes_nothing() -> None:
 def test_who_weighs_nothing_is_served_when_nobody_else_wants_to_be() -> None:
     here = Sharing()
     here.known("nothing", Standing(trust=0.0))
-    here.known("little", Standing(trust=0.2))
+    here.known("little", Standing(trust=0.5))
     assert served(here, ["nothing"])["nothing"] == pytest.approx(60_000, rel=0.02)
     got = served(here, ["nothing", "little"])
     assert got["nothing"] < 0.01 * got["little"]
@@ -195,7 +198,7 @@ def test_who_weighs_nothing_is_served_when_nobody_else_wants_to_be() -> None:
 def test_a_cluster_of_a_hundred_thousand_takes_no_longer_for_one_change_than_a_small_one() -> None:
     here = Sharing((Pool("p", 1e9),))
     for number in range(100_000):
-        here.known(f"a{number}", Standing("c", trust=(number % 97 + 1) / 100, ceil=0.5 if number % 2 else None))
+        here.known(f"a{number}", Standing("c", trust=(number % 98 + 2) / 100, ceil=0.5 if number % 2 else None))
     cluster = here.share.clusters["c"]
     assert (len(cluster.members), cluster.weight, cluster.ceil) == (100_000, 1.0, 0.5)
     for number in range(0, 100_000, 10):
@@ -247,3 +250,129 @@ def test_what_comes_back_counts_at_once_for_who_goes_next() -> None:
     assert isinstance(grant, Grant)
     assert grant.settle(0, 0)
     assert here.pass_time(0.5)[:4] == ["b", "a", "b", "a"]
+
+
+# ----------------------------------------------------------------------------------------- bound beside what is known
+
+
+def part_of(here: Sharing, account: str) -> float | None:
+    """What the account's own ceiling is."""
+    ceiling = here.share.stocks["p"].tree.accounts[account].ceiling
+    return None if ceiling is None else ceiling.part
+
+
+def test_who_is_bound_is_held_even_while_capacity_is_idle_and_served_when_let_go() -> None:
+    here = Sharing()
+    here.known("a")
+    here.granted("a", 1)
+    here.share.bind("a", 0.0)
+    here.denied("a")
+    here.queued("a")
+    assert here.pass_time(50) == []
+    here.share.bind("a", 0.1)
+    assert here.pass_time(0) == ["a"]
+    here.queued("a")
+    assert here.pass_time(0.5) == ["a"], "a tenth of the capacity a second"
+    here.denied("a")
+    here.share.bind("a", None)
+    here.granted("a")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_of_what_is_known_and_what_binds_the_lower_counts_whichever_came_first(asked: bool) -> None:
+    here = Sharing()
+    if asked:
+        here.granted("a", 1)
+    here.share.bind("a", 0.2)
+    here.known("a", Standing(ceil=0.1))
+    here.granted("a", 1)
+    assert part_of(here, "a") == 0.1
+    here.known("a", Standing(ceil=0.3))
+    assert part_of(here, "a") == 0.2
+    here.share.bind("a", None)
+    assert part_of(here, "a") == 0.3
+    here.share.bind("a", 0.05)
+    here.known("a", Standing())
+    assert part_of(here, "a") == 0.05
+    assert here.share.standings["a"].ceil is None, "it is no knowledge"
+
+
+def test_a_bound_holds_the_account_alone_and_goes_with_it_to_another_cluster() -> None:
+    here = Sharing()
+    for name in ("a", "b"):
+        here.known(name, Standing("one", trust=1.0))
+        here.granted(name, 1)
+    here.share.bind("a", 0.0)
+    here.denied("a")
+    here.granted("b")
+    here.known("c", Standing("two", trust=1.0))
+    here.known("a", Standing("two", trust=1.0))
+    here.denied("a")
+    here.granted("c")
+
+
+def test_a_bound_newcomer_in_the_cluster_of_somebody_established_is_held_too() -> None:
+    here = Sharing()
+    here.known("established", Standing("one", trust=1.0))
+    here.known("new", Standing("one", newcomer=True))
+    here.share.bind("new", 0.0)
+    here.denied("new")
+    here.granted("established")
+
+
+def test_who_is_bound_and_not_known_stays_in_probation() -> None:
+    here = Sharing()
+    here.share.bind("a", 0.5)
+    here.granted("a")
+    found = here.share.explain("a")
+    assert (found.known, found.standing, found.bound) == (False, NOBODY, 0.5)
+    assert any("probation" in each for each in found.words)
+    here.share.bind("a", None)
+    assert here.share.explain("a").bound is None
+    assert not here.share.explain("a").known
+
+
+def test_who_is_bound_is_not_forgotten_with_what_they_took() -> None:
+    here = Sharing(remembers=3)
+    here.share.bind("a", 0.001)
+    here.granted("a", 500).settle_cost(500)
+    for number in range(20):
+        here.granted(f"other{number}", 1).settle_cost(1)
+    assert len(here.share.stocks["p"].tree.accounts) <= 4
+    here.denied("a")
+    here.share.bind("a", None)
+    for number in range(20):
+        here.granted(f"another{number}", 1).settle_cost(1)
+    assert "a" not in here.share.stocks["p"].tree.accounts
+
+
+def test_a_bound_is_a_part_of_whatever_the_capacity_is() -> None:
+    here = Sharing()
+    here.share.bind("a", 0.1)
+    here.granted("a", 1_000)
+    here.share.set_capacity("p", 100.0)
+    here.pass_time(10)
+    here.denied("a")
+    assert part_of(here, "a") == 0.1
+
+
+@pytest.mark.parametrize(
+    ("account", "ceil"), [("a", 1.5), ("a", -0.1), ("a", float("nan")), ("", 0.5), ("a" * 257, 0.5)]
+)
+def test_what_can_not_bind_is_refused_and_changes_nothing(account: str, ceil: float) -> None:
+    here = Sharing()
+    here.share.bind("a", 0.5)
+    with pytest.raises(BadAmount):
+        here.share.bind(account, ceil)
+    assert here.share.bounds == {"a": 0.5}
+
+
+def test_letting_go_a_hundred_thousand_takes_no_long_time() -> None:
+    """As a switch does: the event loop waits for it."""
+    here = Sharing()
+    for number in range(100_000):
+        here.share.bind(f"a{number}", 0.0)
+    began = time.process_time()
+    for number in range(100_000):
+        here.share.bind(f"a{number}", None)
+    assert time.process_time() - began < 1.0

@@ -33,7 +33,9 @@ _PARTIAL = ".partial"
 #: How often a snapshot is begun to be copied, and how many of the newest none is ever removed of.
 _ATTEMPTS, _KEPT = 5, 2
 _LOG, _SNAPSHOTS, _PREPARED, _LAKE, _REPEATS = "log", "snapshots", "prepared", "lake", "repeats"
-_API_KEYS, _SUBJECT_KEYS = "keys.db", "subjects.keys"
+_API_KEYS, _RECORDS, _SUBJECT_KEYS = "keys.db", "records.db", "subjects.keys"
+#: What SQLite keeps beside a file while it is open; a copy has what is in it.
+_BESIDE = ("-wal", "-shm")
 #: Records that the desk and the share keep, a line at a time; a last line that is not whole is cut off by who reads it.
 _LINES = ("desk/audit.jsonl", "share/standings.ndjson")
 _SECRET = "secret"  # noqa: S105 - a file's name
@@ -103,6 +105,7 @@ class _Copy:
     def database(self, source: Path, name: str) -> None:
         """Copy a SQLite file as of one moment, whoever is writing to it."""
         target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
         with (
             closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
@@ -110,8 +113,8 @@ class _Copy:
         ):
             reading.backup(writing)
             writing.execute("pragma journal_mode = delete")  # one file, with nothing beside it
-        content = target.read_bytes()
-        self.files[name] = CopiedFile(len(content), hashlib.sha256(content).hexdigest())
+        with target.open("rb") as file:
+            self.files[name] = CopiedFile(target.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
     def sync(self) -> None:
         """Make the names durable, too."""
@@ -144,12 +147,14 @@ def back_up(data: Path, destination: Path, about: Backup, texts: Mapping[str, st
         for name, text in texts.items():
             copy.write(name, text.encode())
         with keeping_segments(data / _LOG):
-            # Lake and snapshot may lack records that the log is about to drop, and know of none that it hasn't yet: so
-            # its beginning is taken before them, and its end after them.
+            # Lake, snapshot and the clerk's records may lack what the log is about to drop, and know of nothing that it
+            # hasn't yet: so its beginning is taken before them, and its end after them.
             begin = read_begin(data / _LOG)
             _lake(copy, data / _LAKE)
             _snapshot(copy, data / _SNAPSHOTS)
             _repeats(copy, data / _REPEATS)
+            if (data / _RECORDS).exists():  # the clerk reads on from here, in the log that is copied after it
+                copy.database(data / _RECORDS, f"{DATA}/{_RECORDS}")
             end = _log(copy, data / _LOG, begin)
         if (data / _API_KEYS).exists():
             copy.database(data / _API_KEYS, f"{DATA}/{_API_KEYS}")
@@ -175,11 +180,9 @@ def left_out(data: Path) -> list[str]:
         _PREPARED,
         _REPEATS,
         _LOG,
-        _API_KEYS,
-        f"{_API_KEYS}-wal",
-        f"{_API_KEYS}-shm",
         _SUBJECT_KEYS,
         _SECRET,
+        *(f"{name}{beside}" for name in (_API_KEYS, _RECORDS) for beside in ("", *_BESIDE)),
     }
     found = [each for each in data.iterdir() if each.name not in known]
     copied = [data / each for each in _LINES]
@@ -214,6 +217,8 @@ def check_backup(folder: Path) -> Backup:
 def restore(folder: Path, backup: Backup, destination: Path) -> None:
     """Copy a backup that has been checked to a folder, which must be new or empty: all of it appears there or nothing.
 
+    The clerk's records in it are as old as its log or older: the clerk reads what they lack, and sends what had not
+    arrived when they were copied, under the ids that it has.
     Raises `CopyFailed`, and `BackupUnusable` where a file has changed since it was checked.
     """
     with _telling(destination):

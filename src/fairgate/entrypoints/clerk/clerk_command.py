@@ -12,8 +12,8 @@ from fairgate.backends.embedded.segment_reader import SegmentReader
 from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.clerk.clerk import Clerk
 from fairgate.entrypoints.clerk.post import Post
-from fairgate.entrypoints.clerk.signing import signer_of
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
+from fairgate.entrypoints.signing import signer_of
 from fairgate.language.pack_file import pack_from_texts
 from fairgate.monitor.logs import configure
 from fairgate.pipeline.projection import Projection

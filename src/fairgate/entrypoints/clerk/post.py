@@ -7,7 +7,7 @@ import httpx
 from fairgate import __version__
 from fairgate.domain.windows import SECOND
 from fairgate.entrypoints.clerk.lane import Refused
-from fairgate.entrypoints.clerk.signing import Signer
+from fairgate.entrypoints.signing import Signer
 from fairgate.ports.clock import Clock
 from fairgate.ports.outbox import Letter
 from fairgate.settings import WebhookSettings

@@ -1,6 +1,7 @@
 """What the desk takes and gives, as its OpenAPI shows it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -96,6 +97,96 @@ class JobList:
     """All jobs of late, the newest first."""
 
     jobs: list[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookBacklog:
+    """How it stands with a service that is told of actions: messages that wait, and those that were put aside.
+
+    `oldest` is when the oldest that waits was made. Without `configured` the settings don't have the service any more,
+    and nothing is sent to it.
+    """
+
+    receiver: str
+    configured: bool
+    waiting: int
+    oldest: datetime | None
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookList:
+    """Every service that is told of actions, or that messages are left for, by name."""
+
+    webhooks: list[WebhookBacklog]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMessage:
+    """A message that was put aside. `message` is its id, which it keeps however often it is sent.
+
+    `why` the last attempt failed is told in full, and `body` at all, to keys with the scope `personal`.
+    """
+
+    number: int
+    receiver: str
+    message: str
+    made: datetime
+    attempts: int
+    why: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class DeadList:
+    """Messages that were put aside, by number. `next`, where there is more, is the `after` of the next page."""
+
+    dead: list[DeadMessage]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentAgain:
+    """The message that had this number will be sent again, behind all that waits, under a new number and its old id."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneAction:
+    """When, by whom and why an action was undone."""
+
+    at: datetime
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastAction:
+    """An action, as the door shows it. Without `until` it has no end; without `by` it followed from a decision."""
+
+    number: int
+    kind: str
+    value: str
+    action: str
+    stands: bool
+    since: datetime
+    until: datetime | None
+    reasons: list[str]
+    evidence: list[str]
+    pack: str
+    by: str = ""
+    why: str = ""
+    ref: str = ""
+    undone: UndoneAction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionHistory:
+    """What was done to an account, the newest first. `next`, where there is more, is the next page's `before`."""
+
+    actions: list[PastAction]
+    next: int | None
 
 
 @dataclass(frozen=True, slots=True)

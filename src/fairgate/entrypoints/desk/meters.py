@@ -1,17 +1,53 @@
 """The desk's metrics, for Prometheus."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from fairgate import __version__
+from fairgate.entrypoints.desk.records import RecordsReading
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 
+class _OfRecords(Collector):
+    """What was read of the clerk's records last: made anew each time, so that no receiver stays that is gone."""
+
+    def __init__(self) -> None:
+        self.reading: RecordsReading | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        """What is known; nothing where there are no records."""
+        read = self.reading
+        if read is None:
+            return
+        yield GaugeMetricFamily("fairgate_records_up", "1 while the clerk's records can be read, else 0.", read.up)
+        if read.behind is not None:
+            about = "Records of the log that the clerk has not taken in yet."
+            yield GaugeMetricFamily("fairgate_records_lag_records", about, read.behind)
+        waiting = GaugeMetricFamily("fairgate_webhook_waiting", "Messages that wait.", labels=["receiver"])
+        oldest = GaugeMetricFamily(
+            "fairgate_webhook_oldest_seconds",
+            "Seconds since the oldest message that waits was made; 0 where none waits.",
+            labels=["receiver"],
+        )
+        dead = GaugeMetricFamily("fairgate_webhook_dead", "Messages that were put aside.", labels=["receiver"])
+        for each in read.backlogs:
+            waiting.add_metric([each.receiver], each.waiting)
+            oldest.add_metric([each.receiver], read.oldest[each.receiver])
+            dead.add_metric([each.receiver], each.dead)
+        yield from (waiting, oldest, dead)
+
+
 class Meters:
-    """What is counted and measured, in a registry of its own. Labels are routes, statuses and kinds, never input."""
+    """What is counted and measured, in a registry of its own.
+
+    Labels are routes, statuses, kinds and the names of receivers, which the settings have or had; never input.
+    """
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
@@ -41,6 +77,13 @@ class Meters:
         self.upkeep_seconds = Histogram(
             "fairgate_lake_seconds", "Seconds of a round of the lake's upkeep.", buckets=_SECONDS, registry=registry
         )
+
+        self._of_records = _OfRecords()
+        registry.register(self._of_records)
+
+    def tell(self, reading: RecordsReading | None) -> None:
+        """What is known of the clerk's records now."""
+        self._of_records.reading = reading
 
     def render(self) -> bytes:
         """All of it as Prometheus reads it."""

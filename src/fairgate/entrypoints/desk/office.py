@@ -14,6 +14,7 @@ from fairgate.entrypoints.desk.audit import Audit
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.problems import Refusal
+from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers
 from fairgate.settings import Settings
@@ -30,6 +31,7 @@ class Office:
     jobs: Jobs
     upkeep: Upkeep
     meters: Meters
+    records: DeskRecords
 
     async def audited(self, granted: Granted, kind: str, query: str) -> str:
         """Note a query that is about to run, and return its id in the audit file. Raises `DeskUnwritable`."""

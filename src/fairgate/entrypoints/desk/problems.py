@@ -9,9 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from fairgate.domain.errors import DeskUnwritable
+from fairgate.domain.errors import DeskUnwritable, RecordsUnavailable
 from fairgate.entrypoints.desk.answers import ProblemAnswer
 from fairgate.entrypoints.desk.jobs import Busy
+from fairgate.entrypoints.desk.records import NoRecords
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.door import http
 
@@ -100,6 +101,17 @@ def answer_problems(app: FastAPI) -> None:
     async def unwritable(_: Request, error: DeskUnwritable) -> Response:
         _log.error("a request could not be written down, and so was not done", exc_info=error)
         return problem(503, "unwritable", "it can't be written down, so it is not done: the service's output says why")
+
+    @app.exception_handler(NoRecords)
+    async def no_records(_: Request, __: NoRecords) -> Response:
+        return problem(
+            503, "no_records", "there are no records yet: the clerk makes them, which `fairgate serve` starts"
+        )
+
+    @app.exception_handler(RecordsUnavailable)
+    async def no_use(_: Request, error: RecordsUnavailable) -> Response:
+        _log.error("a request could not be answered from the clerk's records", exc_info=error)
+        return problem(503, "records_unavailable", "the records can't be used: the service's output says why")
 
     @app.exception_handler(Exception)
     async def failed(_: Request, __: Exception) -> Response:

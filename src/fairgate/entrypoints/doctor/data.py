@@ -19,10 +19,10 @@ from fairgate.pipeline.seals import NOBODY
 from fairgate.pipeline.state import stamp_of
 from fairgate.secret_file import SECRET_VARIABLE, secrets_of
 from fairgate.settings import check_log_days
-from fairgate.wiring import SUBJECT_KEYS, longest_window, open_seals
+from fairgate.wiring import RECORDS, SUBJECT_KEYS, longest_window, open_seals
 
 #: What only the service itself should read.
-_PRIVATE = ("secret", SUBJECT_KEYS, "keys.db", "keys.db-wal")
+_PRIVATE = ("secret", SUBJECT_KEYS, "keys.db", "keys.db-wal", RECORDS, f"{RECORDS}-wal")
 #: Sealed records that the secret is tried on.
 _TRIED = 100
 _LATELY = 10_000
@@ -68,7 +68,7 @@ def last_record(at: Installation) -> Finding:
     if at.last is None:
         return ok("nothing is recorded yet")
     age = at.now - at.last.received
-    words = f"the last is {_length(age)} old ({moment(at.last.received):%Y-%m-%d %H:%M:%S} UTC)"
+    words = f"the last is {length_of(age)} old ({moment(at.last.received):%Y-%m-%d %H:%M:%S} UTC)"
     if age > DAY:
         return warn(words, "Is the door open, and does anybody send? Its metrics say what it refuses.")
     return ok(words)
@@ -81,7 +81,7 @@ def clock(at: Installation) -> Finding:
     ahead = max(record.received for record in _late_records(at)) - at.now
     if ahead > MINUTE:
         remedy = "Set the machine's clock. Until it has caught up, windows end at the log's clock and stand still."
-        return bad(f"the log's clock is {_length(ahead)} ahead of the machine's", remedy)
+        return bad(f"the log's clock is {length_of(ahead)} ahead of the machine's", remedy)
     return ok("not behind the log's")
 
 
@@ -152,7 +152,8 @@ def lake(at: Installation) -> Finding:
         return ok("the desk, which keeps it, is switched off")
     if at.log is None or not (where / lake_manifest.MANIFEST).exists():
         return ok("there is none yet; the desk makes it")
-    covered, end = lake_manifest.read(where).sequence, at.log.end()
+    covered = lake_manifest.read(where).sequence
+    end = at.end_for(covered)
     if covered > end:
         remedy = f"Delete {where}: it is made again from what the log has."
         return bad(f"it goes to record {covered:,}, and the log only to {end:,}", remedy)
@@ -178,7 +179,7 @@ def age(at: Installation) -> Finding:
     words = f"its oldest record is {oldest:,} days old; they are kept for {days}"
     if oldest <= days + _DAYS_LATE:
         return ok(words)
-    remedy = "Records go after a snapshot, once they are in the lake: see `snapshot`, `lake` and the door's log."
+    remedy = "They go after a snapshot, once lake and clerk have them: see `snapshot`, `lake`, `records`."
     return warn(words, remedy)
 
 
@@ -206,8 +207,8 @@ def _sealed(at: Installation) -> Iterator[EventRecord]:
             yield record
 
 
-def _length(time: int) -> str:
-    """A length of time in words."""
+def length_of(time: int) -> str:
+    """A length of time, in microseconds, in words."""
     for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if time >= 2 * unit:
             return f"{time // unit} {name}"

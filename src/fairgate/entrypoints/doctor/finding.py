@@ -66,6 +66,15 @@ class Installation:
         folder = self.settings.data / "log"
         return SegmentReader.open(folder) if any(folder.glob("*.log")) else None
 
+    def end_for(self, known: int) -> int:
+        """The end of the log, looked at again where something knows of more: a service may have gone on meanwhile.
+
+        0 where there is no log. Raises `LogError`.
+        """
+        if self.log is None:
+            return 0
+        return self.log.end() if known <= self.log.end() else self.log.refresh()
+
     @cached_property
     def last(self) -> Record | None:
         """The last record of the log; None where there is none. Raises `LogError` or `RecordUnreadable`."""

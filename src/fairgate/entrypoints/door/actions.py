@@ -11,18 +11,19 @@ from fairgate.domain.ledger import FOREVER, Entry, Subject
 from fairgate.domain.windows import DAY
 from fairgate.enforce.entitlements import Entitlements, entitlements
 from fairgate.enforce.standing import standing_of
+from fairgate.enforce.statement import statement_of
 from fairgate.enforce.subjects import ACCOUNT
 from fairgate.entrypoints.door.bodies import ANYONE, Unfit, answering, decoded, said
 from fairgate.entrypoints.door.door import Door
 from fairgate.entrypoints.door.http import JSON, Request, Response, encode
 from fairgate.ingest.wire import LONGEST_IDENTIFIER
 from fairgate.language.durations import HINT, parse_duration
+from fairgate.language.pack_file import LONGEST_ACTION
 from fairgate.language.problems import one_of
 from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.online import Pipeline
 
-#: What is done by hand and ends, ends some day; whoever is spared is looked at again.
-LONGEST_ACTION = 3_650 * DAY
+#: Whoever is spared is looked at again.
 LONGEST_SPARED = 365 * DAY
 #: Reasons and pieces of evidence of one action, and the characters of one.
 MOST_NAMED, LONGEST_NAMED = 20, 300
@@ -119,6 +120,14 @@ async def get_action(door: Door, request: Request) -> Response:
     """An action by its number."""
     entry = door.pipeline.engine.ledger.get(_number(request.params["number"]))
     return Response(200, encode(action_shown(entry, door.clock.now())))
+
+
+@answering
+async def get_statement(door: Door, request: Request) -> Response:
+    """The statement of reasons for an action."""
+    engine = door.pipeline.engine
+    entry = engine.ledger.get(_number(request.params["number"]))
+    return Response(200, encode(statement_of(entry, engine.checked.pack)))
 
 
 @answering

@@ -14,7 +14,7 @@ from fairgate.entrypoints.door.answers import Words
 from fairgate.entrypoints.door.child import Child
 from fairgate.entrypoints.door.commits import Commits, Wait
 from fairgate.ingest.decode import Taken
-from fairgate.monitor.metric_list import DeskReading, Reading
+from fairgate.monitor.metric_list import Beside, Reading
 from fairgate.monitor.metrics import DoorMetrics
 from fairgate.monitor.traces import NO_TRACE
 from fairgate.pipeline.online import Answer, Outcome, Pipeline
@@ -60,8 +60,8 @@ class Door:
     """The live pipeline as the handlers of requests use it, from one event loop.
 
     `on_taken` is told of every outcome once it is durable (the demo's screen listens there). A snapshot is made after
-    every `snapshot_events` events, with the first event after a day, and at a graceful stop. `desk` tells how the desk
-    is, where there is one.
+    every `snapshot_events` events, with the first event after a day, and at a graceful stop. `beside` tells how the
+    processes beside the door are.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Door:
         metrics: DoorMetrics,
         *,
         on_taken: Callable[[Taken, Outcome], None] | None = None,
-        desk: Callable[[], DeskReading] | None = None,
+        beside: Callable[[], Beside] = Beside,
     ) -> None:
         pipeline = live.pipeline
         self.settings = settings
@@ -89,7 +89,7 @@ class Door:
         self._turn = asyncio.Lock()
         self._reloading = False
         self._on_taken = on_taken
-        self._desk = desk
+        self._beside = beside
         self._words = Words()
         self._commits = Commits(self._committed, self._broken)
         self._snapshot_at = 0
@@ -297,7 +297,7 @@ class Door:
             feature_errors=counts.feature_errors,
             repeats_waiting=pipeline.remembered.behind,
             snapshot_age=None if kept_at is None else time.monotonic() - kept_at,
-            desk=None if self._desk is None else self._desk(),
+            beside=self._beside(),
         )
 
 

@@ -6,7 +6,14 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from fairgate.domain.access import Scope
-from fairgate.entrypoints.door.actions import get_action, get_actions, get_standing, post_action, post_undo
+from fairgate.entrypoints.door.actions import (
+    get_action,
+    get_actions,
+    get_standing,
+    get_statement,
+    post_action,
+    post_undo,
+)
 from fairgate.entrypoints.door.bodies import LARGEST_CHANGE
 from fairgate.entrypoints.door.changes import (
     post_erasure,
@@ -55,6 +62,7 @@ ROUTES = (
     Route("GET", "/v1/actions", Scope.READ, 0, get_actions),
     Route("POST", "/v1/actions", Scope.ENFORCE, LARGEST_CHANGE, post_action),
     Route("GET", "/v1/actions/{number}", Scope.READ, 0, get_action),
+    Route("GET", "/v1/actions/{number}/statement", Scope.READ, 0, get_statement),
     Route("POST", "/v1/actions/{number}/undo", Scope.ENFORCE, LARGEST_CHANGE, post_undo),
     Route("GET", "/v1/switches", Scope.READ, 0, switches),
     Route("PUT", "/v1/switches/{rule}", Scope.ENFORCE, LARGEST_CHANGE, put_switch),

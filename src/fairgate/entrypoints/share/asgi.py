@@ -13,7 +13,7 @@ from fairgate.domain.errors import BadAmount, SharesUnusable
 from fairgate.entrypoints.access import Access, Denied, Granted, of_this_machine
 from fairgate.entrypoints.door.http import Response, problem
 from fairgate.entrypoints.door.queue import Bodies, BodiesTooMany, BodyTooLarge, ClientGone, Receive
-from fairgate.entrypoints.share import handlers, leases
+from fairgate.entrypoints.share import handlers, leases, webhook
 from fairgate.entrypoints.share.handlers import Handler, Request, Unfit, later
 from fairgate.entrypoints.share.sidecar import Behind, Sidecar
 from fairgate.integrations.driver import ShareClosed
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A request that is answered. Without a scope anybody may ask; `largest` is in bytes."""
+    """A request that is answered. Without a scope the handler alone says who may ask; `largest` is in bytes."""
 
     method: str
     path: str
@@ -55,6 +55,7 @@ ROUTES: Final = (
     Route("POST", "/v1/share/settle", KeyScope.SHARE, _BODY, handlers.settle),
     Route("POST", "/v1/share/abort", KeyScope.SHARE, _BODY, handlers.abort),
     Route("POST", leases.PATH, KeyScope.SHARE, leases.LARGEST, leases.leases),
+    Route("POST", webhook.PATH, None, webhook.LARGEST, webhook.standing),
     Route("POST", "/v1/share/principal", KeyScope.ENFORCE, _BODY, handlers.principal),
     Route("POST", "/v1/share/capacity", KeyScope.ENFORCE, _BODY, handlers.capacity),
     Route("GET", "/v1/share/state", KeyScope.READ, 0, handlers.state),
@@ -117,9 +118,13 @@ class Application:
         body = b""
         try:
             body = await self._bodies.read(receive, route.largest, headers.get(b"content-length", b""))
-            return await route.handler(self.sidecar, Request(body, by, receive, account))
+            return await route.handler(self.sidecar, Request(body, by, receive, account, headers))
         except ClientGone:
             raise
+        except BodyTooLarge as error:
+            if route.path == webhook.PATH:
+                self.sidecar.meters.refused["too_large"].inc()
+            return _failed(error)
         except Exception as error:  # noqa: BLE001 - one request must not end the service
             return _failed(error)
         finally:
@@ -171,7 +176,7 @@ def _failed(error: Exception) -> Response:
         case BadAmount():
             return problem(400, "invalid", str(error))
         case SharesUnusable():
-            _log.error("what was said by hand can't be written down", exc_info=error)
+            _log.error("what was said can't be written down", exc_info=error)
             return _UNWRITABLE
         case _:
             _log.error("a request failed; the sidecar goes on", exc_info=error)

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -22,6 +23,8 @@ from fairgate.entrypoints.share.wire import (
     Charge,
     Charged,
     ChargedMany,
+    Decision,
+    Explained,
     Granted,
     Later,
     Principal,
@@ -53,6 +56,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     by: str
     receive: Receive
     account: str = ""
+    headers: Mapping[bytes, bytes] = {}
 
 
 Handler: TypeAlias = Callable[[Sidecar, Request], Awaitable[Response]]
@@ -141,7 +145,7 @@ async def principal(sidecar: Sidecar, request: Request) -> Response:
     told = _decoded(_Bodies.principal, request.body)
     reason = _reason(told.reason)
     standing = Standing(told.cluster, told.p_link, told.trust, told.paid, told.newcomer, told.verified, told.ceil)
-    version = sidecar.version_of(told.account) + 1 if told.version is None else told.version
+    version = sidecar.next_version(told.account) if told.version is None else told.version
     said = sidecar.said(told.account, standing, version, request.by or ANYONE, reason)
     applied = await sidecar.set_principal(said)
     return Response(200, encode(PrincipalAnswer(told.account, applied, sidecar.version_of(told.account))))
@@ -167,7 +171,24 @@ async def explain(sidecar: Sidecar, request: Request) -> Response:
     """Why an account gets what it gets, in words for operators."""
     if len(request.account) > _LONGEST_NAME:
         raise Unfit(400, "invalid", f"an account has at most {_LONGEST_NAME} characters", "account")
-    return Response(200, encode(sidecar.share.explain(request.account)))
+    return Response(200, encode(_explained(sidecar, request.account)))
+
+
+def _explained(sidecar: Sidecar, account: str) -> Explained:
+    """Why an account gets what it gets: what the share knows of it, and what decisions came to."""
+    found, word = sidecar.share.explain(account), sidecar.decisions.last(account)
+    if word is None:
+        return Explained(**msgspec.structs.asdict(found))
+    ceil, off = sidecar.decisions.meant(word), sidecar.decisions.off_for(word)
+    decision = Decision(word.action, ceil, off is None, word.said, word.message)
+    what = "it may not use the service" if not word.use else f"its rate is {word.rate:.0%} of the usual"
+    means = "which takes no compute away" if ceil is None else f"which means a ceiling of {ceil * 100:.3g}% here"
+    since = f"{word.said.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    words = [f"By Fairgate's decisions its action is {word.action}, as of {since}: {what}, {means}."]
+    if off is not None and ceil is not None:
+        words.append(f"That does not count while {off} is switched off.")
+    more = msgspec.structs.asdict(found) | {"words": found.words + words, "decision": decision}
+    return Explained(**more)
 
 
 async def metrics(sidecar: Sidecar, _request: Request) -> Response:

@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fairgate import __version__
+from fairgate.entrypoints.signing import Flaw
 from fairgate.share import Reason, Share
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
@@ -20,11 +21,14 @@ _GAUGES: Final = (
     ("fairgate_share_waiting", "Requests that wait."),
     ("fairgate_share_waiting_cost", "What those that wait are expected to cost."),
 )
+_BOUND: Final = ("fairgate_share_bound", "Accounts that decisions hold to a ceiling.")
 _USED: Final = (
     "fairgate_share_used",
     "Cost units used since the start, by class; falls where less is used than expected.",
 )
 OTHER: Final = "other"
+#: Why messages are refused whose sender is known, or was not looked at.
+FAULTS: Final = ("too_large", "malformed", "unwritable")
 
 
 class Meters:
@@ -52,6 +56,12 @@ class Meters:
         grants = Counter("fairgate_share_grants", "Requests granted.", registry=registry)
         denials = Counter("fairgate_share_denials", "Requests denied.", ["reason"], registry=registry)
         ends = Counter("fairgate_share_ends", "Grants ended by those who have them.", ["how"], registry=registry)
+        taken = Counter("fairgate_share_messages", "Messages of webhooks answered 200.", ["what"], registry=registry)
+        refused = Counter(
+            "fairgate_share_messages_refused", "Messages of webhooks refused.", ["reason"], registry=registry
+        )
+        self.messages: Mapping[str, Counter] = {each: taken.labels(each) for each in ("applied", "old", "ignored")}
+        self.refused: Mapping[str, Counter] = {each: refused.labels(each) for each in (*Flaw, *FAULTS)}
         self.left = Counter(
             "fairgate_share_left", "Requests whose client hung up while they waited.", registry=registry
         )
@@ -87,6 +97,9 @@ class _Pools(Collector):
         build = GaugeMetricFamily("fairgate_share_build_info", "1, for the version.", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
+        bound = GaugeMetricFamily(*_BOUND)
+        bound.add_metric([], len(self._share.bounds))
+        yield bound
         gauges = [GaugeMetricFamily(name, about, labels=["pool"]) for name, about in _GAUGES]
         used = GaugeMetricFamily(*_USED, labels=["pool", "class"])
         for name, stock in self._share.stocks.items():

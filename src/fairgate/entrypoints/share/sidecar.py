@@ -1,14 +1,17 @@
-"""What stands behind the sidecar's requests: the share, those who wait for it, and what was said of it by hand."""
+"""What stands behind the sidecar's requests: the share, those who wait for it, and what was said of it."""
 
-import asyncio
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from fairgate.entrypoints.share.commits import Commits
+from fairgate.entrypoints.share.decisions import Decisions, Word
+from fairgate.entrypoints.share.lines import Resized, Said
 from fairgate.entrypoints.share.meters import Meters
-from fairgate.entrypoints.share.standings import Line, Resized, Said, Standings
+from fairgate.entrypoints.share.standings import Standings
+from fairgate.entrypoints.signing import Verifier
 from fairgate.integrations.driver import Driver
 from fairgate.settings import Settings, SharePool
 from fairgate.share import GpuSecondsCost, Grant, Pool, Share, Standing, TokenCost
@@ -61,7 +64,7 @@ class Behind:
 
 
 class Sidecar:
-    """A share that is asked over HTTP. One event loop uses it."""
+    """A share that is asked over HTTP. One event loop uses it. `key` is what Fairgate's webhooks are signed with."""
 
     def __init__(
         self,
@@ -69,16 +72,22 @@ class Sidecar:
         standings: Standings,
         routes: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
+        key: bytes | None = None,
     ) -> None:
         self.share = Share(pools_of(settings), clock, random.SystemRandom())
-        self.restored = standings.restore(self.share)
+        self.decisions = Decisions(settings.share.throttled_ceil)
+        self.restored = standings.restore(self.share, self.decisions)
+        #: Who checks messages; None where none are taken.
+        self.verifier = None if key is None else Verifier(key, standings.clock)
         #: Where gateways get leases, if there are to be any.
         self.desk = desk_of(settings, self.share, clock)
         self.driver = Driver(self.desk or self.share, clock)
         self.meters = Meters(self.share, routes)
         self.settings = settings.share
         self._standings = standings
-        self._writing = asyncio.Lock()
+        self._commits = Commits(standings.append)
+        #: The newest version that is on its way to the disk, by account.
+        self._coming: dict[str, int] = {}
         self._configured = {pool.name: pool.capacity for pool in pools_of(settings)}
         #: Grants by when they were given; the oldest are forgotten.
         self._given: dict[str, None] = {}
@@ -104,30 +113,56 @@ class Sidecar:
 
         Raises `SharesUnusable` where it can't be written: it does not count then.
         """
-        async with self._writing:
-            if said.version <= self._standings.versions.get(said.account, -1):
-                return False
-            await self._write(said)
-            self._standings.versions[said.account] = said.version
-            applied = self.share.set_principal(said.account, said.standing, said.version)
-        self.driver.touched()
-        return applied
+        account, version = said.account, said.version
+        if version <= self.version_of(account):
+            return False
+        self._coming[account] = max(version, self._coming.get(account, -1))
+        try:
+            return await self._commits.add(said, lambda: self._put(said))
+        finally:
+            if self._coming.get(account) == version:
+                del self._coming[account]
 
     def version_of(self, account: str) -> int:
         """The version of what is known of an account; -1 where nothing is."""
         return self._standings.versions.get(account, -1)
 
+    def next_version(self, account: str) -> int:
+        """A version that is newer than what is known of an account, and than what is about to be."""
+        return max(self.version_of(account), self._coming.get(account, -1)) + 1
+
     async def set_capacity(self, pool: str, capacity: float, by: str, reason: str) -> None:
         """Write down a pool's capacity, then let it count. Raises KeyError or `SharesUnusable`."""
-        line = Resized(self._standings.now(), by, reason, pool, capacity, self._configured[pool])
-        async with self._writing:
-            await self._write(line)
-            self.share.set_capacity(pool, capacity)
+        line = Resized(self.now(), by, reason, pool, capacity, self._configured[pool])
+        await self._commits.add(line, lambda: self.share.set_capacity(pool, capacity))
         self.driver.touched()
+
+    async def heed(self, word: Word) -> bool:
+        """Write down what a message said, then let it count; False where it is no news. Raises `SharesUnusable`.
+
+        It is on disk when this returns, also where another request has brought it.
+        """
+        return self.decisions.is_news(word) and await self._commits.add(word, lambda: self._take(word))
 
     def said(self, account: str, standing: Standing, version: int, by: str, reason: str) -> Said:
         """A line about an account."""
-        return Said(self._standings.now(), by, reason, account, version, standing)
+        return Said(self.now(), by, reason, account, version, standing)
 
-    async def _write(self, line: Line) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, self._standings.append, line)
+    def now(self) -> str:
+        """The time as lines have it."""
+        return self._standings.now()
+
+    def _put(self, said: Said) -> bool:
+        applied = self.share.set_principal(said.account, said.standing, said.version)
+        if applied:
+            self._standings.versions[said.account] = said.version
+            self.driver.touched()
+        return applied
+
+    def _take(self, word: Word) -> bool:
+        if not self.decisions.take(word):
+            return False
+        for account in self.decisions.concerned(word):
+            self.share.bind(account, self.decisions.ceil_of(account))
+        self.driver.touched()
+        return True

@@ -1,11 +1,13 @@
 """What the sidecar takes and answers: the structs of bodies, with their limits."""
 
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from fairgate.entrypoints.door.http import Problem
+from fairgate.share import Explanation
 
 #: The longest that a request may wait, in milliseconds.
 LONGEST_DEADLINE: Final = 600_000
@@ -124,6 +126,31 @@ class CapacityAnswer(msgspec.Struct):
 
     pool: str
     capacity: float
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What decisions came to for an account: the gravest action that stands, by which message, made when.
+
+    `ceil` is what that means here, None for no ceiling; it binds where it `counts`: it is not switched off.
+    """
+
+    action: str
+    ceil: float | None
+    counts: bool
+    since: datetime
+    message: str
+
+
+class Explained(Explanation, frozen=True):
+    """Why an account gets what it gets, with what decisions came to; None where no message was about it."""
+
+    decision: Decision | None = None
+
+
+class Heeded(msgspec.Struct, gc=False):
+    """Whether a message has changed anything; false for a repeat, an older one, and what is none of the share's."""
+
+    applied: bool
 
 
 class Later(msgspec.Struct, frozen=True):

@@ -1,0 +1,146 @@
+"""The clerk's records over HTTP: what other services are still to be told, and all that was done to an account."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response
+
+from fairgate.domain.access import Scope
+from fairgate.domain.event import moment
+from fairgate.domain.ledger import Subject
+from fairgate.enforce.subjects import ACCOUNT
+from fairgate.entrypoints.access import Granted
+from fairgate.entrypoints.desk.answers import ActionHistory, DeadList, SentAgain, WebhookBacklog, WebhookList
+from fairgate.entrypoints.desk.office import Desk, needs
+from fairgate.entrypoints.desk.problems import Refusal, documented
+from fairgate.entrypoints.door.actions import ActionShown, action_shown
+from fairgate.ingest.wire import LONGEST_IDENTIFIER
+from fairgate.ports.outbox import Letter
+
+#: The largest number that SQL has.
+_LARGEST: Final = (1 << 63) - 1
+_T = TypeVar("_T")
+
+routes = APIRouter(tags=["Records"])
+Reader = Annotated[Granted, Depends(needs(Scope.READ))]
+Enforcer = Annotated[Granted, Depends(needs(Scope.ENFORCE))]
+Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+_log = logging.getLogger(__name__)
+
+
+class _Dead(msgspec.Struct):
+    """A `DeadMessage` whose body is there as JSON already."""
+
+    number: int
+    receiver: str
+    message: str
+    made: datetime
+    attempts: int
+    why: str
+    body: msgspec.Raw
+
+
+class _DeadPage(msgspec.Struct):
+    """A `DeadList`."""
+
+    dead: list[_Dead]
+    next: int | None
+
+
+class _Actions(msgspec.Struct):
+    """An `ActionHistory`, in the door's words."""
+
+    actions: list[ActionShown]
+    next: int | None
+
+
+@routes.get("/v1/webhooks", response_model=WebhookList, responses=documented(401, 403, 503))
+async def webhooks(desk: Desk, _: Reader) -> Response:
+    """What waits for each service, since when, and how much was put aside. Scope `read`."""
+    shown = [
+        WebhookBacklog(
+            receiver=each.receiver,
+            configured=each.receiver in desk.settings.webhook,
+            waiting=each.waiting,
+            oldest=moment(each.oldest) if each.oldest else None,
+            dead=each.dead,
+        )
+        for each in await desk.records.backlogs()
+    ]
+    return _json(WebhookList(shown))
+
+
+@routes.get("/v1/webhooks/dead", response_model=DeadList, responses=documented(401, 403, 422, 503))
+async def dead(
+    desk: Desk,
+    granted: Reader,
+    receiver: Annotated[str | None, Query(max_length=200, description="Only those to this service.")] = None,
+    after: Annotated[int, Query(ge=-1, le=_LARGEST, description="Only those with larger numbers.")] = -1,
+    limit: Limit = 100,
+) -> Response:
+    """Messages that were put aside, by number. Scope `read`; bodies, which name accounts, with `personal` as well."""
+    found = await desk.records.do(lambda records: records.outbox.dead(receiver, after, limit + 1))
+    page, more = _page(found, limit)
+    personal = Scope.PERSONAL in granted.scopes
+    shown = [_dead(each, personal=personal) for each in page]
+    return _json(_DeadPage(shown, page[-1].number if more else None))
+
+
+@routes.post(
+    "/v1/webhooks/dead/{number}/again",
+    status_code=202,
+    response_model=SentAgain,
+    responses=documented(401, 403, 404, 422, 503),
+)
+async def again(number: Annotated[int, Path(ge=0, le=_LARGEST)], desk: Desk, granted: Enforcer) -> Response:
+    """Let a message that was put aside be sent again, behind all that waits. Scope `enforce`."""
+    now = desk.records.clock.now()
+    if not await desk.records.do(lambda records: records.outbox.again(number, now)):
+        raise Refusal(404, "not_found", "no message of this number is put aside", "number")
+    _log.info("message %d, which was put aside, is sent again", number, extra={"by": granted.by})
+    return _json(SentAgain(number), 202)
+
+
+@routes.get(
+    "/v1/accounts/{account:path}/actions", response_model=ActionHistory, responses=documented(401, 403, 422, 503)
+)
+async def actions(
+    account: Annotated[
+        str, Path(max_length=LONGEST_IDENTIFIER, description="As actions show it: the token where it is personal.")
+    ],
+    desk: Desk,
+    _: Reader,
+    before: Annotated[int, Query(ge=0, le=_LARGEST, description="Only those with smaller numbers.")] = _LARGEST,
+    limit: Limit = 100,
+) -> Response:
+    """All that was ever done to an account, also what is over, the newest first. Scope `read`."""
+    subject = Subject(ACCOUNT, account)
+    found = await desk.records.do(lambda records: records.ledger.of(subject, before, limit + 1))
+    page, more = _page(found, limit)
+    now = desk.records.clock.now()
+    return _json(_Actions([action_shown(each, now) for each in page], page[-1].number if more else None))
+
+
+def _page(found: Sequence[_T], limit: int) -> tuple[Sequence[_T], bool]:
+    """What is shown of what was found, and whether there is more."""
+    return found[:limit], len(found) > limit
+
+
+def _dead(letter: Letter, *, personal: bool) -> _Dead:
+    return _Dead(
+        number=letter.number,
+        receiver=letter.receiver,
+        message=letter.message,
+        made=moment(letter.made),
+        attempts=letter.attempts,
+        why=letter.why if personal else letter.why.partition(":")[0],  # after it stands what the receiver answered
+        body=msgspec.Raw(letter.body if personal else b"null"),
+    )
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
