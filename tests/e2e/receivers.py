@@ -26,7 +26,7 @@ class Got:
     @property
     def name(self) -> str:
         """The id without the time in it."""
-        return self.id.partition(".")[0]
+        return self.id.partition("-")[0]
 
 
 @dataclass

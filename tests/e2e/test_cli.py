@@ -101,6 +101,9 @@ def test_demo_plays_a_world_and_sums_it_up(tmp_path: Path, world: Path) -> None:
     said = " ".join(done.stdout.split())
     assert re.search(r"They used \d+ accounts, of which \d+ \(", said)
     assert re.search(r"Of \d+ honest accounts ", said)
+    counts = re.search(r"in the ledger: (\d+) actions .* by signed webhook, (\d+) messages in all", said)
+    assert counts is not None
+    assert int(counts[2]) >= int(counts[1])
     verified = fairgate("log", "verify", tmp_path / "data")
     assert verified.returncode == 0
     assert verified.stdout.rstrip().endswith("sound")

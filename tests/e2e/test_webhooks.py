@@ -161,7 +161,7 @@ def test_what_can_not_be_delivered_is_put_aside_and_sent_again_when_asked(tmp_pa
         wait_until(lambda: bool(dead()))
         [letter] = dead()
         assert (letter["receiver"], letter["why"]) == ("gateway", "status 400: ")
-        assert letter["message"].startswith("action_0_taken.")
+        assert letter["message"].startswith("action_0_taken-")
         assert letter["body"]["data"]["standing"]["value"] == "a"
         listed = fairgate("webhooks", "list", "--config", door.folder / "fairgate.toml").stdout
         assert listed.split("\n")[1].split() == ["gateway", "0", "-", "1"]

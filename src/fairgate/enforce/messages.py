@@ -82,17 +82,18 @@ class Messages:
 def name_of(entry: Entry, what: What) -> str:
     """The id of the message that something happened to an entry: always the same one.
 
-    The time is in it, since a log that was restored from a backup gives the numbers of what it has lost again.
+    The time is in it, since a log that was restored from a backup gives the numbers of what it has lost again. There is
+    no dot in it, which Standard Webhooks has between an id and what follows.
     """
     undone = entry.undone.at if entry.undone is not None else 0
     time = {What.TAKEN: entry.starts, What.UNDONE: undone, What.ENDED: entry.ends}[what]
-    return f"action_{entry.number}_{what}.{time:x}"
+    return f"action_{entry.number}_{what}-{time:x}"
 
 
 def switched(name: str, sequence: int, now: int, *, off: bool) -> Message:
     """That an action, or all enforcement, is switched off or on, by a record of the log."""
     subject = Subject(SWITCH_KIND, name)
-    return _message(f"switch_{sequence}.{now:x}", subject, SWITCHED, Switched(name, off), now)
+    return _message(f"switch_{sequence}-{now:x}", subject, SWITCHED, Switched(name, off), now)
 
 
 def _message(name: str, subject: Subject, kind: str, data: Changed | Switched, now: int) -> Message:

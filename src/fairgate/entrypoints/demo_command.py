@@ -17,9 +17,10 @@ from rich.live import Live
 from fairgate.domain.action import Action
 from fairgate.domain.event import Event, Refusal
 from fairgate.entrypoints.access import Access
+from fairgate.entrypoints.demo_gateway import Gateway, following
 from fairgate.entrypoints.demo_play import Caller, Played
 from fairgate.entrypoints.demo_score import Decisions, Score, Shown, Turn
-from fairgate.entrypoints.demo_screen import Screen, line, print_summary, turn
+from fairgate.entrypoints.demo_screen import Screen, line, print_summary, told, turn
 from fairgate.entrypoints.door.asgi import Application
 from fairgate.entrypoints.http_server import stop_on_signals
 from fairgate.entrypoints.serve_command import application_of, listening, server_of
@@ -55,7 +56,7 @@ def run(  # noqa: PLR0913 - one for each option
         calm_collector()
         access = Access(keys, clock, settings.door.host)
         opened = functools.partial(application_of, live, settings, access)
-        demo = _Demo(console, played, clock, live, opened)
+        demo = _Demo(console, played, clock, live, opened, folder)
         # The server's own loop: without it each answer would wait for the caller's system to acknowledge half of it.
         with asyncio.Runner(loop_factory=demo.server.config.get_loop_factory()) as runner:
             return runner.run(demo.play(stop=stop))
@@ -71,18 +72,20 @@ def _memory() -> Path | None:
 
 
 class _Demo:
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a demo is put together from
         self,
         console: Console,
         played: Played,
         clock: PlayClock,
         live: LivePipeline,
         opened: Callable[..., Application],
+        folder: Path,
     ) -> None:
         self._console = console
         self._played = played
         self._clock = clock
         self._live = live
+        self._folder = folder
         self._application = opened(on_taken=self._seen)
         self.server = server_of(self._application)
         self._decisions = Decisions()
@@ -101,12 +104,14 @@ class _Demo:
         if serving.done():
             await serving
             return 1
-        playing = asyncio.get_running_loop().run_in_executor(None, self._caller.play, port)
-        await self._show(playing, serving, server)
+        async with following(self._folder, self._clock) as gateway:
+            playing = asyncio.get_running_loop().run_in_executor(None, self._caller.play, port)
+            await self._show(gateway, playing, serving, server)
         if not server.should_exit:
             await playing
             self._clock.run()
             print_summary(self._played, self._decisions, self._score, self._console)
+            self._console.print(told(self._live.pipeline.engine.ledger.following, gateway), highlight=False)
             self._farewell(port, stop=stop)
             server.should_exit |= stop  # it may have been told to meanwhile
         self._caller.stop()
@@ -115,9 +120,11 @@ class _Demo:
         await asyncio.gather(playing, return_exceptions=True)
         return 0
 
-    async def _show(self, playing: asyncio.Future[None], serving: asyncio.Task[None], server: uvicorn.Server) -> None:
+    async def _show(
+        self, gateway: Gateway, playing: asyncio.Future[None], serving: asyncio.Task[None], server: uvicorn.Server
+    ) -> None:
         """Draw until the play is over, or the server ends or is told to."""
-        screen = Screen(self._played, self._decisions, self._score)
+        screen = Screen(self._played, self._decisions, self._score, gateway)
         live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         began, drawn = time.monotonic(), 0
         with live or contextlib.nullcontext():

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from fairgate.domain.event import moment
 from fairgate.domain.windows import DAY
+from fairgate.entrypoints.demo_gateway import Gateway
 from fairgate.entrypoints.demo_play import Played
 from fairgate.entrypoints.demo_score import Decisions, Score, Shown, Side, Turn, middle
 
@@ -25,7 +26,7 @@ _STYLES: Final = {
     "ban": "bold white on red",
 }
 #: Lines of the screen beside decisions and opponents; the fewest decisions shown.
-_OTHER_LINES, _FEWEST = 10, 4
+_OTHER_LINES, _FEWEST = 11, 4
 #: Columns from which on the type of an event is shown.
 _WIDE: Final = 140
 _RULES_SHOWN: Final = 12
@@ -34,7 +35,8 @@ _RULES_SHOWN: Final = 12
 class Screen:
     """The screen while a world is played."""
 
-    def __init__(self, played: Played, decisions: Decisions, score: Score) -> None:
+    def __init__(self, played: Played, decisions: Decisions, score: Score, gateway: Gateway) -> None:
+        self._gateway = gateway
         self._played = played
         self._decisions = decisions
         self._score = score
@@ -63,8 +65,12 @@ class Screen:
         for action, style in _STYLES.items():
             number = decisions.actions[action]
             actions.append(f"{action} {number:,}  ", style if number else "dim")
+        stands = Text("in the ledger now: ", "dim", no_wrap=True, overflow="ellipsis")
+        for action, number in _by_gravity(self._gateway):
+            stands.append(f"{action} {number:,}  ", _STYLES[action])
+        stands.append(f"  told to another service: {self._gateway.messages:,} messages", "dim")
         title = "[bold]Fairgate[/]   [dim]a simulated world, decided on by a real door[/]"
-        return Panel(Group(line, actions), title=title, title_align="left", border_style="dim")
+        return Panel(Group(line, actions, stands), title=title, title_align="left", border_style="dim")
 
     def _fares(self) -> Table:
         table = Table(box=None, expand=True, padding=(0, 1), header_style="dim")
@@ -163,6 +169,21 @@ def _summary(played: Played, decisions: Decisions, score: Score) -> Iterable[str
         return
     unserved = f"{score.unserved:,} ({share(score.unserved, score.asked)}) of their {score.asked:,} requests"
     yield f"Of {score.honest:,} honest accounts {felt}; {unserved} were not served."
+
+
+def told(actions: int, gateway: Gateway) -> str:
+    """What went on beyond single events, and who was told, in words."""
+    stands = ", ".join(f"{number:,} under {action}" for action, number in _by_gravity(gateway)) or "none under any"
+    return (
+        f"\nWhat goes on beyond one event is in the ledger: {actions:,} actions that followed from decisions. A small "
+        f"service on this machine was told of each by signed webhook, {gateway.messages:,} messages in all. By what it "
+        f"knows there are now {stands}."
+    )
+
+
+def _by_gravity(gateway: Gateway) -> list[tuple[str, int]]:
+    restricted = gateway.restricted
+    return [(action, restricted[action]) for action in _STYLES if restricted[action]]
 
 
 def _some(number: int) -> str:

@@ -62,7 +62,7 @@ class World:
     def told(self, receiver: str = "r") -> list[tuple[str, Changed | Switched]]:
         """The messages' ids, without the time in them, and data."""
         return [
-            (each.message.partition(".")[0], _data(each)) for each in self.records.outbox.waiting(receiver, -1, 10_000)
+            (each.message.partition("-")[0], _data(each)) for each in self.records.outbox.waiting(receiver, -1, 10_000)
         ]
 
     def take(self, what: str, account: str, choice: Any) -> None:  # noqa: ANN401 - each step has its own
