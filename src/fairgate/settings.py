@@ -107,6 +107,9 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     job_seconds: Annotated[float, Meta(gt=0, description="Seconds after which a job is ended.")] = 3_600.0
     job_days: Annotated[float, Meta(gt=0, description="Days after which an ended job and its files are removed.")] = 7.0
     export_megabytes: Annotated[int, Meta(ge=1, description="Megabytes that an export's file may have.")] = 4_096
+    appeal_days: Annotated[
+        int, Meta(ge=1, le=365, description="Days after which an appeal should have been decided.")
+    ] = 14
 
 
 class SharePrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

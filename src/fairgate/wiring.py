@@ -34,6 +34,7 @@ from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
+from fairgate.ports.appeals import Appeals
 from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
@@ -45,7 +46,7 @@ _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
-#: The data base of ledger, outbox and people.
+#: The data base of ledger, outbox, appeals and people.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -290,17 +291,19 @@ class Records:
 
     ledger: LedgerRecords
     outbox: Outbox
+    appeals: Appeals
 
 
 @contextmanager
 def open_records(data: Path) -> Iterator[Records]:
     """The records of a data folder, made where they are missing. Closed on leaving. Raises `RecordsUnavailable`."""
     from fairgate.backends.sql import records
+    from fairgate.backends.sql.appeals import SqlAppeals
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
 
     with records.open_records(data / RECORDS) as opened:
-        yield Records(SqlLedger(opened), SqlOutbox(opened))
+        yield Records(SqlLedger(opened), SqlOutbox(opened), SqlAppeals(opened))
 
 
 def read_by_the_clerk(data: Path) -> int | None:

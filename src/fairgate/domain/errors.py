@@ -24,7 +24,7 @@ FairgateError
 |   +-- CopyFailed        a backup, or what is restored from one
 |   +-- KeysUnavailable   the store of API keys
 |   +-- SharesUnusable    the file of what was said of accounts by hand
-|   +-- RecordsUnavailable the data base of ledger, outbox and people
+|   +-- RecordsUnavailable the data base of ledger, outbox, appeals and people
 +-- RecordTooLarge
 +-- NoSuchRecord          also a LookupError
 +-- RecordUnreadable      a whole record whose contents make no sense

@@ -47,6 +47,10 @@ class LedgerRecords(Protocol):
         """
         ...
 
+    def get(self, number: int) -> Entry | None:
+        """Return the entry of a number, also where it is over; None where none was taken in."""
+        ...
+
     def standing(self, subject: Subject, now: int) -> list[Entry]:
         """Return what stands about a subject at a time, by number."""
         ...

@@ -8,12 +8,15 @@ from rich.console import Console
 
 from fairgate.domain.action import Action
 from fairgate.domain.windows import HOUR, MINUTE
+from fairgate.entrypoints.demo_gateway import Gateway
 from fairgate.entrypoints.demo_play import Played
 from fairgate.entrypoints.demo_score import Decisions, Score, Shown, middle
-from fairgate.entrypoints.demo_screen import Screen, line, print_summary, touched, turn
+from fairgate.entrypoints.demo_screen import Screen, line, print_summary, told, touched, turn
+from fairgate.entrypoints.signing import Verifier
 from fairgate.simulate.acts import Account, Act, Actor, Seen
 from fairgate.simulate.operator import Entry
 from fairgate.simulate.service import COMPANY, Done, Reviewed, Verdict
+from tests.support import SetClock
 from tests.unit.simulate.worlds import world_of
 
 OWNER = Actor("person_1", "hobbyist", honest=True, hands="person")
@@ -126,6 +129,21 @@ def decisions() -> Decisions:
     return found
 
 
+def told_gateway() -> Gateway:
+    """A gateway that was told of four accounts."""
+    gateway = Gateway(Verifier(b"k" * 32, SetClock()))
+    gateway.standing.update(a="hold", b="ban", c="allow", d="hold")
+    gateway.messages = 5
+    return gateway
+
+
+def test_what_went_on_is_told_by_gravity() -> None:
+    said = told(7, told_gateway())
+    assert "7 actions" in said
+    assert "5 messages in all. By what it knows there are now 2 under hold, 1 under ban." in said
+    assert "none under any" in told(0, Gateway(Verifier(b"k" * 32, SetClock())))
+
+
 def test_decisions_of_one_account_are_one_line() -> None:
     found = Decisions()
     for at, action in enumerate(("challenge", "ban", "challenge", "watch", "allow")):
@@ -143,7 +161,7 @@ def test_decisions_of_one_account_are_one_line() -> None:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 34), (200, 60)])
 def test_the_screen_fits_any_terminal(score: Score, tmp_path: Path, width: int, height: int) -> None:
     console = Console(file=StringIO(), width=width, height=height, force_terminal=True, color_system=None)
-    screen = Screen(Played(world_of(tmp_path), 3, 7), decisions(), score)
+    screen = Screen(Played(world_of(tmp_path), 3, 7), decisions(), score, told_gateway())
     lines = console.render_lines(screen.view(1_788_800_000_000_000, 812.4, console.size), console.options)
     text = ["".join(each.text for each in one).rstrip() for one in lines]
     assert len(text) <= height
@@ -157,6 +175,7 @@ def test_the_screen_fits_any_terminal(score: Score, tmp_path: Path, width: int, 
         "not here yet",
         "honest people",
         "many sign",
+        "in the ledger now: hold 2  ban 1",
     ):
         assert words in shown
 

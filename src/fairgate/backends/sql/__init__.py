@@ -1,1 +1,1 @@
-"""What is asked by SQL: the ledger and the outbox, in SQLite. Queries are SQLAlchemy's alone, so others can follow."""
+"""What is asked by SQL: ledger, outbox and appeals, in SQLite. Queries are SQLAlchemy's alone, so others can follow."""

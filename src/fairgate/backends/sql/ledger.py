@@ -41,6 +41,11 @@ class SqlLedger(LedgerRecords):
             execute_each(connection, insert(LEDGER_ENTRY), rows)
             execute_each(connection, insert(LETTER), letters)
 
+    def get(self, number: int) -> Entry | None:
+        """See the port."""
+        found = self._found(select(LEDGER_ENTRY).where(_COLUMNS.number == number))
+        return found[0] if found else None
+
     def standing(self, subject: Subject, now: int) -> list[Entry]:
         """See the port."""
         stands = (_COLUMNS.undone_at.is_(None), _COLUMNS.starts <= now, _COLUMNS.ends > now)

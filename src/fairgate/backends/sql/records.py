@@ -29,7 +29,7 @@ _MIGRATIONS = "fairgate.backends.sql:migrations"
 _MIGRATING = threading.Lock()
 
 _REMEDY: Final = "Check the path, this user's permissions, and that the disk has room and is well."
-_RESTORE: Final = "Restore it from a backup."
+_RESTORE: Final = "Restore it from a backup. Appeals stand in it alone; the rest the log has, as far as it goes back."
 _REMEDIES: Final = {
     sqlite3.SQLITE_BUSY: "Another process has been writing to it all the while: wait for it, then try again.",
     sqlite3.SQLITE_CORRUPT: _RESTORE,

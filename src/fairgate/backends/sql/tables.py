@@ -62,3 +62,29 @@ LETTER: Final = Table(
     comment="Letters that wait, and those that were given up. Times are microseconds since 1970 UTC.",
     sqlite_autoincrement=True,  # or the number of the last letter would be given again once it has arrived
 )
+
+APPEAL: Final = Table(
+    "appeal",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("action", _NUMBER, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("taken_by", Text, nullable=False),
+    Column("filed", _NUMBER, nullable=False),
+    Column("filed_by", Text, nullable=False),
+    Column("due", _NUMBER, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decided_at", _NUMBER),
+    Column("decided_by", Text),
+    Column("decided_why", Text),
+    Index("appeal_ref", "filed_by", "ref", unique=True),
+    Index("appeal_against", "action", "due", "number"),
+    Index("appeal_of", "kind", "value", "due", "number"),
+    Index("appeal_state", "state", "due", "number"),
+    Index("appeal_due", "due", "number"),
+    comment="Appeals, which stand nowhere else. Times are microseconds since 1970 UTC.",
+    sqlite_autoincrement=True,  # a number that was told to somebody is never another's
+)
