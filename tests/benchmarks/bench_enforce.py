@@ -30,6 +30,7 @@ BUILD = ROOT / "build"
 _ACCOUNTS, _LOOKS = 1_000_000, 50_000
 _PACED, _PAUSE = 1_000, 0.01
 _MANY, _KILLS, _PEOPLE = 10_000, 5, 500
+_BATCH = 1_000
 _NOW = 20_000 * DAY
 
 
@@ -39,12 +40,24 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory(dir=BUILD) as name:
         p50, p99 = _told(Path(name))
     with tempfile.TemporaryDirectory(dir=BUILD) as name:
+        done, undone, all_told = _many(Path(name))
+    with tempfile.TemporaryDirectory(dir=BUILD) as name:
         lost, disordered, twice = _killed(Path(name))
     return [
         Row(f"standing of one of {_ACCOUNTS:,} accounts with an action each, p99", whole, "ms", op="<=", target=2),
         Row("the same where the caller has it already, p99", tag, "ms", op="<=", target=2),
         Row("from a durable action to a signed webhook at its receiver, p50", p50, "ms", op="<=", target=50),
         Row("the same, p99", p99, "ms"),
+        Row(
+            f"{_MANY:,} accounts suspended in batches of {_BATCH:,}, the door killed half-way",
+            done,
+            "s",
+            None,
+            "<=",
+            10,
+        ),
+        Row("the same undone", undone, "s", op="<=", target=10),
+        Row("until all of both was told to a receiver by signed webhook", all_told, "s"),
         Row(f"of {_MANY:,} messages, receiver failing 20 %, {_KILLS} kills: lost", lost, "messages", op="<=", target=0),
         Row("the same: accounts told in another order", disordered, "accounts", op="<=", target=0),
         Row("the same: messages that came twice", twice, "messages"),
@@ -85,6 +98,41 @@ def _told(folder: Path) -> tuple[float, float]:
         _until(receiver, _PACED)
     waits = [1_000 * (each.at - sent[each.name]) for each in receiver.got[1:]]
     return statistics.median(waits), statistics.quantiles(waits, n=100)[98]
+
+
+def _many(folder: Path) -> tuple[float, float, float]:
+    """Seconds that a batch takes and its undo, and until the receiver was told, all since the beginning of each.
+
+    The door is killed half-way and started again; the time until it is ready is not counted.
+    """
+    receiver, accounts, numbers = Receiver("gateway"), [f"a{number}" for number in range(_MANY)], list[int]()
+    asked = {"kind": "account", "action": "suspend", "reasons": ["burst"], "why": "a test", "ref": "many"}
+    half, took = _MANY // 2, 0.0
+    with receiving(receiver):
+        for killed, several in ((True, accounts[:half]), (False, accounts)):  # the second time all of it is sent
+            with service(folder, receiver) as (door, client):
+                began = time.monotonic()
+                numbers = [
+                    number
+                    for start in range(0, len(several), _BATCH)
+                    for number in client.post(
+                        "/v1/actions/batch", json={**asked, "values": several[start : start + _BATCH]}
+                    ).json()["numbers"]
+                ]
+                took += time.monotonic() - began
+                if killed:
+                    door.signal(signal.SIGKILL)
+                    continue
+                undoing = time.monotonic()
+                for start in range(0, len(numbers), _BATCH):
+                    undo = {"numbers": numbers[start : start + _BATCH], "why": "a test"}
+                    client.post("/v1/actions/batch/undo", json=undo).raise_for_status()
+                undone = time.monotonic() - undoing
+                _until(receiver, 2 * _MANY)
+                told = time.monotonic() - began
+    if len(set(numbers)) != _MANY:
+        raise RuntimeError(f"{len(set(numbers))} actions were taken instead of {_MANY}")
+    return took, undone, told
 
 
 def _killed(folder: Path) -> tuple[int, int, int]:

@@ -1,16 +1,19 @@
-"""Every implementation of the ledger's records and the outbox, opened on a folder of its own."""
+"""Every implementation of the ledger's records, the outbox and the appeals, opened on a folder of its own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.records import open_records
+from fairgate.ports.appeals import Appeals
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
 
 Open = Callable[[Path], AbstractContextManager[tuple[LedgerRecords, Outbox]]]
+OpenAppeals = Callable[[Path], AbstractContextManager[Appeals]]
 
 
 @contextmanager
@@ -19,4 +22,11 @@ def open_sql(folder: Path) -> Iterator[tuple[LedgerRecords, Outbox]]:
         yield SqlLedger(records), SqlOutbox(records)
 
 
+@contextmanager
+def open_sql_appeals(folder: Path) -> Iterator[Appeals]:
+    with open_records(folder / "records.db") as records:
+        yield SqlAppeals(records)
+
+
 IMPLEMENTATIONS: dict[str, Open] = {"sql": open_sql}
+APPEALS: dict[str, OpenAppeals] = {"sql": open_sql_appeals}

@@ -112,6 +112,9 @@ class NaiveLedger(LedgerRecords):
             for receiver in receivers:
                 self.letters[receiver].append((message, read.time))
 
+    def get(self, number: int) -> Entry | None:
+        return self.entries.get(number)
+
     def standing(self, subject: Subject, now: int) -> list[Entry]:
         return [entry for entry in self._all() if entry.subject == subject and entry.stands(now)]
 
@@ -136,6 +139,8 @@ def same(ledger: LedgerRecords, outbox: Outbox, model: NaiveLedger, ask: Ask) ->
     for subject in SUBJECTS:
         assert ledger.standing(subject, ask.now) == model.standing(subject, ask.now)
         assert ledger.of(subject, ask.number, ask.limit) == model.of(subject, ask.number, ask.limit)
+    for number in (ask.number - 1, ask.number, ask.number + 1):
+        assert ledger.get(number) == model.get(number)
     assert ledger.held(ask.now, ask.number, ask.limit) == model.held(ask.now, ask.number, ask.limit)
     assert ledger.ended(ask.now, ask.upto, ask.limit) == model.ended(ask.now, ask.upto, ask.limit)
     for receiver in RECEIVERS:
@@ -249,6 +254,8 @@ MUTANTS = {
     "does not commit": Edit(Records, "writing", "self._writer.begin()", "self._writer.connect()"),
     "forgets how far it read": Edit(SqlLedger, "take", "connection.execute(insert(LEDGER_READ), _read_row(read))", ""),
     "forgets the switches": Edit(SqlLedger, "read", "_TEXTS.decode(row.switched_off)", "()"),
+    "finds another": Edit(SqlLedger, "get", "_COLUMNS.number == number", "_COLUMNS.number <= number"),
+    "finds none": Edit(SqlLedger, "get", "found[0] if found else None", "None"),
     "lets the undone stand": Edit(SqlLedger, "standing", "_COLUMNS.undone_at.is_(None), ", ""),
     "lets it begin a moment later": Edit(SqlLedger, "standing", "_COLUMNS.starts <= now", "_COLUMNS.starts < now"),
     "lets it end a moment later": Edit(SqlLedger, "standing", "_COLUMNS.ends > now", "_COLUMNS.ends >= now"),

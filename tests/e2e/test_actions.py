@@ -206,6 +206,8 @@ def test_whoever_is_spared_is_left_alone_by_rules(tmp_path: Path) -> None:
         assert "reasons" not in answer
         act(client, value="a2", action="throttle", ref="t")
         assert told(client.post("/v1/decide", content=body({"account": "a2"}, id="x")))["action"] == "throttle"
+        told(client.put("/v1/lists/banned/a2", json={"for": "1d", "why": "a person's doing, too"}))
+        assert told(client.post("/v1/decide", content=body({"account": "a2"}, id="y")))["action"] == "ban"
 
 
 # ------------------------------------------------------------------------------------------------------------- switches
@@ -336,3 +338,64 @@ def test_the_log_is_cut_and_what_stands_stands(tmp_path: Path) -> None:
     with door(tmp_path, clock) as (client, _):
         assert told(client.get("/v1/accounts/a/standing"))["action"] == "suspend"
         assert act(client, value="c", ref="c")["number"] == 1
+
+
+# -------------------------------------------------------------------------------------------------------- many at once
+
+
+def batch(client: httpx.Client, values: list[str], status: int = 200, **changes: object) -> Any:  # noqa: ANN401 - JSON
+    asked = {name: value for name, value in SUSPEND.items() if name != "value"}
+    return told(client.post("/v1/actions/batch", json={**asked, "values": values, "ref": "b1", **changes}), status)
+
+
+def test_a_batch_is_done_once_however_often_it_is_sent(tmp_path: Path) -> None:
+    values = [f"a{number}" for number in range(250)]
+    with door(tmp_path) as (client, pipeline):
+        first = batch(client, values[:120])
+        again = batch(client, values)
+        assert (first["taken"], again["taken"], again["refused"]) == (120, 130, [])
+        assert again["numbers"] == list(range(250))
+        end = pipeline.end
+        assert batch(client, values) == {"taken": 0, "numbers": list(range(250)), "refused": []}
+        assert pipeline.end == end
+        assert decide(client, 1, account="a249")["action"] == "suspend"
+    with door(tmp_path) as (client, _):
+        assert batch(client, values)["taken"] == 0
+        undone = told(client.post("/v1/actions/batch/undo", json={"numbers": [*range(250), 777], "why": "a mistake"}))
+        assert undone == {"undone": 250, "missing": [777]}
+        assert told(client.get("/v1/accounts/a7/standing"))["action"] == "allow"
+        spared = {"numbers": [0], "why": "again", "spare": "7d"}
+        assert told(client.post("/v1/actions/batch/undo", json=spared)) == {"undone": 1, "missing": []}
+
+
+def test_a_value_that_can_be_none_holds_up_no_other(tmp_path: Path) -> None:
+    with door(tmp_path) as (client, _):
+        found = batch(client, ["x@example.com", "nobody", "a\u200fb@example.com", "y@example.com"], kind="email")
+        assert (found["taken"], [each["value"] for each in found["refused"]]) == (2, ["nobody", "a\u200fb@example.com"])
+        assert {each["error"]["code"] for each in found["refused"]} == {"invalid"}
+        taken = batch(client, ["x@example.com", "z@example.com"], kind="email", action="hold")
+        assert [each["error"]["code"] for each in taken["refused"]] == ["ref_taken"]
+        assert taken["taken"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"values": []}, 422, "too_many"),
+        ({"values": ["x"] * 1_001}, 422, "too_many"),
+        ({"ref": ""}, 422, "no_ref"),
+        ({"ref": "x" * 301}, 422, "too_long"),
+        ({"kind": "acount"}, 404, "unknown_kind"),
+        ({"action": "shame"}, 422, "unknown_action"),
+        ({"reasons": ["brust"]}, 422, "unknown_reason"),
+        ({"for": "soon"}, 422, "bad_length"),
+        ({"why": ""}, 422, "no_reason"),
+    ],
+)
+def test_what_is_wrong_with_a_whole_batch_is_told(
+    tmp_path: Path, changes: dict[str, Any], status: int, code: str
+) -> None:
+    with door(tmp_path) as (client, pipeline):
+        end = pipeline.end
+        assert batch(client, **{"values": ["a", "b"], "status": status, **changes})["code"] == code
+        assert pipeline.end == end

@@ -45,6 +45,7 @@ LOOK_ALIKES = {
 }
 EVENT_TYPES = (
     "account.signup", "account.login", "account.verified", "password.reset", "payment.method_added", "payment.charged",
+    "challenge.passed", "challenge.failed",
     "payment.disputed", "credits.granted", "credits.spent", "key.created", "key.revoked", "api.request",
     "policy.flagged", "referral.claimed", "member.invited", "account.label",
 )  # fmt: skip

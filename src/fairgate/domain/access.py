@@ -27,7 +27,7 @@ _ABOUT = {
     Scope.INGEST: "send events and labels",
     Scope.DECIDE: "ask for decisions",
     Scope.READ: "read decisions, entities, lists and metrics, personal values hidden",
-    Scope.REVIEW: "work on cases and give labels",
+    Scope.REVIEW: "work on cases and appeals, and give labels",
     Scope.ENFORCE: "change lists and switches, and act on accounts",
     Scope.ADMIN: "change how Fairgate runs: packs, settings, erasure",
     Scope.PERSONAL: "see personal values where other scopes show hidden ones",

@@ -39,15 +39,17 @@ def counting(standing: Iterable[Entry], off: AbstractSet[Action]) -> tuple[Entry
     return tuple(each for each in entries if (each.by_person or not spared) and each.action not in off)
 
 
-def outcome(standing: Sequence[Entry], off: AbstractSet[Action], decided: Action) -> Action:
+def outcome(standing: Sequence[Entry], off: AbstractSet[Action], decided: Action, *, by_list: bool = False) -> Action:
     """What is done at an event on which that was decided, to somebody of whom this stands.
+
+    What was decided `by_list` is a person's doing, as an entry by hand is: it counts also for those who are spared.
 
     What followed from the decision on another event counts where it is grave: the milder is for the gateway, which asks
     what somebody may do.
     """
     counts = [each.action for each in counting(standing, off) if each.by_person or each.action.grave]
     spared = any(each.action == Action.ALLOW for each in standing)
-    return max(counts, default=Action.ALLOW) if spared else max([decided, *counts])
+    return max(counts, default=Action.ALLOW) if spared and not by_list else max([decided, *counts])
 
 
 def entitlements(

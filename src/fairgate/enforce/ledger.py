@@ -122,6 +122,11 @@ class Ledger:
             if entry is not None and _forgotten(entry) <= now:
                 self._drop(entry)
 
+    @property
+    def ends_at(self) -> int:
+        """Before this nothing ends by itself, or is forgotten."""
+        return self._ends[0][0] if self._ends else FOREVER
+
     def restore(self, entries: Iterable[Entry], following: int = 0) -> None:
         """Take in several entries, as the log has them, and the number that came after them."""
         for entry in entries:

@@ -24,11 +24,12 @@ SWITCH_KIND: Final = "switch"
 
 
 class What(StrEnum):
-    """What happened to an entry of the ledger."""
+    """What happened to an entry of the ledger. `SWITCHED`: its action, or all enforcement, was switched off or on."""
 
     TAKEN = "taken"
     UNDONE = "undone"
     ENDED = "ended"
+    SWITCHED = "switched"
 
 
 class Cause(msgspec.Struct):
@@ -70,23 +71,25 @@ class Messages:
         self._specs = specs
         self._reasons = reasons
 
-    def changed(self, entry: Entry, what: What, now: int, off: AbstractSet[Action], *, all_off: bool) -> Message:
-        """That something happened to an entry, with how its subject stands then."""
+    def changed(  # noqa: PLR0913 - all that a message tells of
+        self, name: str, entry: Entry, what: What, now: int, off: AbstractSet[Action], *, all_off: bool
+    ) -> Message:
+        """That something happened to an entry, with how its subject stands at a time; `name` is the message's id."""
         subject = entry.subject
         standing = [] if all_off else self._ledger.standing(subject, now)
         shown = standing_of(subject, entitlements(standing, self._specs, off), self._reasons)
         cause = Cause(entry.number, entry.action.word, what, automated=not entry.by_person)
-        return _message(name_of(entry, what), subject, STANDING_CHANGED, Changed(shown, cause), now)
+        return _message(name, subject, STANDING_CHANGED, Changed(shown, cause), now)
 
 
-def name_of(entry: Entry, what: What) -> str:
-    """The id of the message that something happened to an entry: always the same one.
+def name_of(entry: Entry, what: What, said: int) -> str:
+    """The id of the message that something happened to an entry, as a record said at a time: always the same one.
 
     The time is in it, since a log that was restored from a backup gives the numbers of what it has lost again. There is
     no dot in it, which Standard Webhooks has between an id and what follows.
     """
     undone = entry.undone.at if entry.undone is not None else 0
-    time = {What.TAKEN: entry.starts, What.UNDONE: undone, What.ENDED: entry.ends}[what]
+    time = {What.TAKEN: entry.starts, What.UNDONE: undone, What.ENDED: entry.ends, What.SWITCHED: said}[what]
     return f"action_{entry.number}_{what}-{time:x}"
 
 

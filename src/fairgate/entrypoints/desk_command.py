@@ -12,6 +12,7 @@ from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
 from fairgate.entrypoints.desk.meters import Meters
@@ -52,7 +53,8 @@ def run(settings: Settings) -> int:
         meters = Meters()
         jobs = Jobs(settings, clock, desk / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
-        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records)
+        hearing = Hearing(settings, records, audit)
+        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records, hearing)
         return _serve(office, listener)
 
 

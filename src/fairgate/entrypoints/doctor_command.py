@@ -28,6 +28,7 @@ CHECKS = (
     Check("lake", "how far it is behind the log", data.lake),
     Check("records", "how far the clerk is behind the log", records.records),
     Check("webhooks", "whether they reach other services", records.webhooks),
+    Check("appeals", "whether they are decided in time", records.appeals),
     Check("leftovers", "what an upgrade has left", data.leftovers),
     Check("room", "free disk space against growth", machine.room),
     Check("disk", "how fast a write becomes durable", machine.sync),

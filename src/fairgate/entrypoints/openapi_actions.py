@@ -12,6 +12,8 @@ from fairgate.entrypoints.door.actions import (
     PostAction,
     PostUndo,
 )
+from fairgate.entrypoints.door.batches import BatchAnswer, BatchUndoAnswer, PostBatch, PostBatchUndo, RefusedOf
+from fairgate.entrypoints.door.http import Problem
 from fairgate.entrypoints.openapi_words import Described, Parameter
 
 _SINCE, _UNTIL = datetime(2026, 1, 5, 10, 31, 12, tzinfo=UTC), datetime(2026, 2, 4, 10, 31, 12, tzinfo=UTC)
@@ -87,6 +89,24 @@ ACTIONS_DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
                 422: ("mistyped", "unknown_action", "unknown_reason", "bad_length", "too_long", "no_reason", "invalid"),
             },
             also={201: "The action was taken."},
+        ),
+        ("POST", "/v1/actions/batch"): Described(
+            "Act on up to a thousand entities of one kind. Sent again, what was done of it is not done twice.",
+            BatchAnswer(1, [17], [RefusedOf("", Problem("invalid", "the value is empty", "values"))]),
+            body=PostBatch(
+                "account", ["acc_1", ""], "suspend", "thirty on one device", "case-12", "30d", ["resale"], ["case 12"]
+            ),
+            problems={
+                400: ("malformed",),
+                404: ("unknown_kind",),
+                422: ("mistyped", "too_many", "no_ref", "unknown_action", "unknown_reason", "bad_length", "too_long"),
+            },
+        ),
+        ("POST", "/v1/actions/batch/undo"): Described(
+            "Undo up to a thousand actions. Those that were undone before count as undone.",
+            BatchUndoAnswer(1, [99]),
+            body=PostBatchUndo([17, 99], "the wrong device", "7d"),
+            problems={400: ("malformed",), 422: ("mistyped", "too_many", "bad_length", "no_reason")},
         ),
         ("GET", "/v1/actions/{number}"): Described(
             "An action by its number. One that has ended by itself is no longer there.",

@@ -52,7 +52,8 @@ class Enforcing:
             return decision.action, ()
         subjects = self._subjects[event.type].all(event.data, ledger.speaks_of)
         standing = [entry for subject in subjects for entry in ledger.standing(subject, clock)]
-        action = outcome(standing, self._brakes.off_actions, decision.action)
+        by_list = self._policy.by_list(decision)
+        action = outcome(standing, self._brakes.off_actions, decision.action, by_list=by_list)
         if action <= decision.action:
             return action, ()
         return action, tuple(dict.fromkeys(code for each in standing if each.action == action for code in each.reasons))

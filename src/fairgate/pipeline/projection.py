@@ -9,7 +9,7 @@ from fairgate.domain.ledger import Entry, Undone
 from fairgate.domain.pack import Pack
 from fairgate.domain.windows import SECOND
 from fairgate.enforce.ledger import Ledger
-from fairgate.enforce.messages import Messages, What, switched
+from fairgate.enforce.messages import Messages, What, name_of, switched
 from fairgate.pipeline.lookup import live_pack
 from fairgate.pipeline.records import EventRecord, LedgerRecord, PackRecord, SwitchRecord, UndoRecord, decode
 from fairgate.ports.event_log import EventLog
@@ -102,9 +102,8 @@ class Projection:
                 for each in record.numbers:
                     self._undo(number, each, undone)
             case SwitchRecord(rule=name) if name == ALL_RULES or name.startswith(SWITCH):
-                (self._off.add if record.off else self._off.discard)(name)
-                shown = _ALL if name == ALL_RULES else name
-                self._said.append(switched(shown, number, record.received, off=record.off))
+                if (name in self._off) != record.off:  # else it is only said again
+                    self._switch(number, record)
             case PackRecord():
                 self._messages = self._made(self._compile_pack(record.files))
             case _:
@@ -120,6 +119,19 @@ class Projection:
             self._ledger.take(entry)
             self._tell(number, entry, What.TAKEN if entry.undone is None else What.UNDONE, received)
 
+    def _switch(self, number: int, record: SwitchRecord) -> None:
+        """An action, or all, is switched: tell so, and how all those stand now to whom it makes a difference."""
+        name, now = record.rule, record.received
+        (self._off.add if record.off else self._off.discard)(name)
+        self._said.append(switched(_ALL if name == ALL_RULES else name, number, now, off=record.off))
+        concerned = {
+            entry.subject: entry
+            for entry in self._ledger
+            if entry.stands(now) and name in (ALL_RULES, f"{SWITCH}{entry.action.word}")
+        }
+        for entry in concerned.values():
+            self._tell(number, entry, What.SWITCHED, now)
+
     def _undo(self, number: int, undone_number: int, undone: Undone) -> None:
         """Undo an entry, unless it has ended and is forgotten, or was undone before."""
         if undone_number in self._ledger and self._ledger.get(undone_number).undone is None:
@@ -130,6 +142,8 @@ class Projection:
 
     def _ended(self, now: int) -> int:
         """Tell what has ended by itself, as far as the records know of it; returns up to when all of it was told."""
+        if self._ledger.ends_at > now:
+            return now
         now = min([now, *(entry.ends - 1 for entry in self._entries if entry.ends > self._read.time)])
         ended = self._records.ended(self._read.time, now, MOST_MESSAGES)
         for entry in ended:
@@ -138,14 +152,14 @@ class Projection:
 
     def _tell(self, number: int, entry: Entry, what: What, now: int) -> None:
         """Say what happened to an entry, and how its subject stands then: never earlier than what was told before."""
-        now = max(now, self._read.time)
+        name, now = name_of(entry, what, now), max(now, self._read.time)
         if not self._receivers:
             return
         if self._messages is None:
             at = min(number, self._log.end() - 1)
             self._messages = self._made(self._compile_pack(live_pack(self._log, at).files))
         off: set[Action] = {ACTIONS[name.removeprefix(SWITCH)] for name in self._off if name.startswith(SWITCH)}
-        self._said.append(self._messages.changed(entry, what, now, off, all_off=ALL_RULES in self._off))
+        self._said.append(self._messages.changed(name, entry, what, now, off, all_off=ALL_RULES in self._off))
 
     def _made(self, pack: Pack) -> Messages:
         return Messages(self._ledger, pack.actions, pack.reasons)

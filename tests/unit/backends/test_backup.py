@@ -62,6 +62,7 @@ def fill(data: Path, events: int = 40, *, erase: str = "") -> None:
     (data / "desk" / "jobs").mkdir()
     (data / "share").mkdir()
     (data / "share" / "standings.ndjson").write_text('{"what": "principal"}\n')
+    (data / "share" / "standings.past.ndjson").write_text('{"what": "principal", "version": 0}\n')
     (data / "notes").write_text("mine")
 
 
@@ -126,7 +127,8 @@ def spoil(backup_folder: Path, change: Callable[[dict[str, object]], object]) ->
 def test_what_is_restored_is_what_there_was(full: Path) -> None:
     assert records(full / "other" / "data") == records(full / "data")
     assert verify(full / "other" / "data" / "log").problems == ()
-    for name in ("subjects.keys", "lake/lake.json", "desk/audit.jsonl", "share/standings.ndjson"):
+    lines = ("desk/audit.jsonl", "share/standings.ndjson", "share/standings.past.ndjson")
+    for name in ("subjects.keys", "lake/lake.json", *lines):
         assert (full / "other" / "data" / name).read_bytes() == (full / "data" / name).read_bytes()
     assert (full / "other" / "pack" / "pack.toml").read_text() == "# a pack"
     with open_api_keys(full / "other" / "data" / "keys.db") as keys:

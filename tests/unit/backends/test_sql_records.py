@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, MetaData, Table, Text, create_engine, event, inspect, make_url
 
 from fairgate.backends.sql import records as module
+from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.records import Records, migrations, open_records
 from fairgate.backends.sql.tables import METADATA
 from fairgate.domain.action import Action
+from fairgate.domain.appeal import Appeal, AppealState, Ruling
 from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import FOREVER, Entry, Subject
+from fairgate.ports.appeals import Wanted
 from fairgate.ports.ledger import Message, Read
 
 ROOT = Path(__file__).parents[3]
@@ -263,6 +267,42 @@ def test_each_migration_goes_up_and_down(path: Path) -> None:
         assert counted(records) == batches(1)
 
 
+def test_the_desk_files_while_the_clerk_writes(path: Path) -> None:
+    """Neither waits in vain for the other, and nothing of either is lost."""
+    count = 30
+
+    def file() -> None:
+        for number in range(count):
+            with open_records(path) as records:  # as the desk does: for each use
+                asked = Appeal(-1, number, SUBJECT, "", 5, "help desk", 5, "why?", f"{number}")
+                assert SqlAppeals(records).file(asked).new
+
+    with open_records(path) as records, ThreadPoolExecutor(1) as other:
+        filing = other.submit(file)
+        for sequence in range(1, count + 1):
+            take(records, sequence)
+        filing.result()
+        assert counted(records) == batches(count)
+        assert len(SqlAppeals(records).found(Wanted(), None, 1_000)) == count
+
+
+def test_what_an_older_fairgate_kept_is_still_there_with_appeals_beside_it(path: Path) -> None:
+    config = migrations()
+    asked = Appeal(-1, 5, SUBJECT, "", 5, "help desk", 5, "why?", "1")
+    with open_records(path) as records:
+        with records.writing() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0001")
+        take(records, 1)
+    with open_records(path) as records:
+        assert counted(records) == batches(1)
+        filed = SqlAppeals(records).file(asked)
+        SqlAppeals(records).decide(filed.appeal.number, Ruling(granted=True, at=6, by="ann", why="a friend"))
+        take(records, 2)  # the clerk goes on, and leaves them alone
+        assert counted(records) == batches(2)
+        assert [each.state for each in SqlAppeals(records).found(Wanted(), None, 9)] == [AppealState.GRANTED]
+
+
 def test_a_data_base_from_before_the_first_migration_is_brought_up(path: Path) -> None:
     config = migrations()
     with open_records(path) as records, records.writing() as connection:
@@ -336,6 +376,13 @@ def test_queries_go_by_an_index_and_can_be_asked_of_postgres(path: Path) -> None
         outbox.dead("books", 5, 5)
         outbox.dead(None, 5, 5)
         outbox.backlogs()
+        ledger.get(5)
+        appeals = SqlAppeals(records)
+        place = appeals.file(Appeal(-1, 5, SUBJECT, "", 5, "help desk", 5, "why?", "1")).appeal
+        appeals.get(5)
+        for wanted in (Wanted(), Wanted(AppealState.OPEN), Wanted(None, SUBJECT), Wanted(None, None, 5)):
+            appeals.found(wanted, place, 5)
+        appeals.docket(5)
         selects = [each for each in asked if each[0].startswith("SELECT")]
         with records.reading() as connection:
             plans = [
@@ -354,6 +401,17 @@ def test_queries_go_by_an_index_and_can_be_asked_of_postgres(path: Path) -> None
         "SEARCH letter USING INDEX letter_of (receiver=? AND dead=? AND number>?)",
         "SEARCH letter USING INDEX letter_dead (dead=? AND number>?)",
         "SCAN letter USING COVERING INDEX letter_of",
+        "SEARCH ledger_entry USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH appeal USING INDEX appeal_ref (filed_by=? AND ref=?)",
+        "SEARCH appeal USING INDEX appeal_against (action=? AND state=?)",
+        "SEARCH appeal USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH appeal USING INTEGER PRIMARY KEY (rowid=?)",
+        "SEARCH appeal USING INDEX appeal_due (due>?)",
+        "SEARCH appeal USING INDEX appeal_state (state=? AND due>?)",
+        "SEARCH appeal USING INDEX appeal_of (kind=? AND value=? AND due>?)",
+        "SEARCH appeal USING INDEX appeal_against (action=?)",
+        "USE TEMP B-TREE FOR ORDER BY",  # against one action there are few
+        "SEARCH appeal USING COVERING INDEX appeal_state (state=?)",
     ]
 
 

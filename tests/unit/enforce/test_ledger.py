@@ -240,6 +240,7 @@ def test_who_is_spared_is_left_alone_by_rules_and_not_by_people() -> None:
     assert entitlements(spared, SPECS, set()).action == Action.THROTTLE
     assert outcome(spared, set(), Action.BAN) == Action.THROTTLE
     assert outcome(stands(entry(Action.ALLOW, DAY)), set(), Action.BAN) == Action.ALLOW
+    assert outcome(stands(entry(Action.ALLOW, DAY)), set(), Action.BAN, by_list=True) == Action.BAN
 
 
 def test_what_is_switched_off_does_not_count() -> None:

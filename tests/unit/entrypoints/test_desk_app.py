@@ -17,6 +17,7 @@ from fairgate.entrypoints.access import Access, new_key
 from fairgate.entrypoints.desk import app as desk_app
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
@@ -55,7 +56,8 @@ class Desk:
         access = Access(keys, clock, "127.0.0.1")
         jobs = Jobs(settings, clock, folder / "desk" / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
-        self.office = Office(settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records)
+        hearing = Hearing(settings, records, self.audit)
+        self.office = Office(settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, hearing)
         self.application = app_of(self.office, lambda: None)
 
     def ask(
@@ -114,9 +116,13 @@ ROUTES = [
     ("GET", "/v1/webhooks/dead", Scope.READ, None),
     ("POST", "/v1/webhooks/dead/7/again", Scope.ENFORCE, None),
     ("GET", "/v1/accounts/a/actions", Scope.READ, None),
+    ("POST", "/v1/appeals", Scope.REVIEW, {"action": 1, "words": "why?", "ref": "1"}),
+    ("GET", "/v1/appeals", Scope.REVIEW, None),
+    ("GET", "/v1/appeals/7", Scope.REVIEW, None),
+    ("POST", "/v1/appeals/7/decision", Scope.REVIEW, {"granted": True, "why": "so"}),
 ]
 #: Parts of paths that stand for any.
-PARTS = {"/x": "/{job_id}", "/7/": "/{number}/", "/a/": "/{account}/"}
+PARTS = {"/x": "/{job_id}", "/7": "/{number}", "/a/": "/{account}/"}
 
 
 @pytest.mark.parametrize(("method", "path", "scope", "body"), ROUTES)

@@ -21,6 +21,7 @@ from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.backends.embedded.lake_manifest import Manifest
 from fairgate.backends.embedded.segments import open_log
 from fairgate.domain.access import ApiKey, Scope
+from fairgate.domain.appeal import Appeal, Ruling
 from fairgate.domain.event import moment
 from fairgate.domain.ledger import Subject
 from fairgate.domain.windows import DAY, HOUR, MINUTE
@@ -258,6 +259,21 @@ def letters(receiver: str, count: int, made: int, *, dead: bool = False) -> Call
     return plant
 
 
+def appeals(count: int, due: int) -> Callable[[Patient], None]:
+    """So many appeals that are due then, and another that was decided late."""
+
+    def file(patient: Patient) -> None:
+        with open_records(patient.data) as records:
+            for number in range(count + 1):
+                asked = Appeal(
+                    -1, number, Subject("account", "a"), "ann", due, "desk", due + number, "why?", f"{number}"
+                )
+                filed = records.appeals.file(asked)
+            records.appeals.decide(filed.appeal.number, Ruling(granted=False, at=NOW, by="bob", why="so"))
+
+    return file
+
+
 def told(*names: str, more: str = "") -> Callable[[Patient], None]:
     """These services are to be told."""
     return lambda patient: patient.say("".join(f"[webhook.{name}]\n" for name in names) + more)
@@ -316,6 +332,9 @@ FAULTS: list[tuple[str, Callable[[Patient], object], State, str]] = [
         BAD,
         "records.db can be read by others",
     ),
+    ("records", lambda patient: (patient.data / RECORDS).write_bytes(b"none" * 999), BAD, "Appeals stand in it alone"),
+    ("records", read_so_far(63), BAD, "Appeals stand nowhere else, and go with it"),
+    ("appeals", appeals(3, NOW - 2 * DAY), WARN, "3 are open, 3 of them overdue, the first for 2 d"),
     ("webhooks", told("gate-way"), BAD, "needs a secret in the environment variable FAIRGATE_WEBHOOK_GATE_WAY"),
     ("webhooks", several(told("well"), letters("well", 3, NOW, dead=True)), WARN, "3 messages to well were put aside"),
     (
@@ -412,6 +431,7 @@ def test_a_clerk_that_is_far_behind(patient: Patient, monkeypatch: pytest.Monkey
     assert (running.state, "Is the clerk running?" in running.remedy) == (WARN, True)
     patient.say("[clerk]\nenabled = false\n")
     off = patient.found("records")
+    assert "Appeals stand nowhere else" in off.remedy
     assert (off.state, "and the clerk is switched off" in off.words) == (WARN, True)
 
 
@@ -426,6 +446,14 @@ def test_what_a_running_service_has_done_since_the_log_was_looked_at_is_no_fault
         several(read_so_far(end + 2), put_the_lake_at(end + 2))(patient)
         assert doctor_records.records(at).words == f"1 of {end + 3} records of the log are not in them yet"
         assert doctor_data.lake(at).state == State.OK
+
+
+def test_an_appeal_is_overdue_when_its_time_has_come(patient: Patient) -> None:
+    assert patient.found("appeals") == Finding(State.OK, "there are none yet")
+    assert not (patient.data / RECORDS).exists()
+    appeals(2, NOW)(patient)
+    assert patient.found("appeals", NOW - 1) == Finding(State.OK, "2 are open, 0 of them overdue")
+    assert patient.found("appeals").words == "2 are open, 1 of them overdue, the first for 0 s"
 
 
 def test_what_is_told_and_arrives_is_well(patient: Patient) -> None:

@@ -205,7 +205,34 @@ def test_a_switch_is_told_and_counts_for_what_is_told_after_it_even_after_a_rest
         told = tried.told()
     switched = [each for _, each in told if isinstance(each, Switched)]
     assert [(each.switch, each.off) for each in switched] == [("action:ban", True), ("all", True)]
-    assert [each.standing.action for _, each in told if isinstance(each, Changed)] == ["allow", "allow"]
+    assert [each.standing.action for _, each in told if isinstance(each, Changed)] == ["allow"] * 3
+
+
+def test_a_switch_tells_all_whom_it_makes_a_difference_to_once(tmp_path: Path) -> None:
+    with world(tmp_path) as tried:
+        tried.act("a", Action.BAN)
+        tried.act("b", Action.HOLD)
+        tried.pipeline.switch("action:ban", "me", "why", off=True)
+        tried.pipeline.switch("action:ban", "me", "why", off=True)
+        tried.clock.time += DAY
+        tried.pipeline.restate()
+        tried.catch_up()
+        tried.pipeline.switch("action:ban", "me", "why", off=False)
+        tried.pipeline.switch("*", "me", "why", off=True)
+        tried.pipeline.switch("*", "me", "why", off=False)
+        tried.catch_up()
+        told = tried.told()[2:]
+    said = [(each.switch, each.off) for _, each in told if isinstance(each, Switched)]
+    assert said == [("action:ban", True), ("action:ban", False), ("all", True), ("all", False)]
+    stands = [
+        (each.standing.value, each.standing.action, each.cause.what) for _, each in told if isinstance(each, Changed)
+    ]
+    assert stands == [
+        ("a", "allow", "switched"),
+        ("a", "ban", "switched"),
+        *(("a", "allow", "switched"), ("b", "allow", "switched")),
+        *(("a", "ban", "switched"), ("b", "hold", "switched")),
+    ]
 
 
 def test_a_standing_is_told_in_the_words_of_the_pack_that_is_live(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ _API_KEYS, _RECORDS, _SUBJECT_KEYS = "keys.db", "records.db", "subjects.keys"
 #: What SQLite keeps beside a file while it is open; a copy has what is in it.
 _BESIDE = ("-wal", "-shm")
 #: Records that the desk and the share keep, a line at a time; a last line that is not whole is cut off by who reads it.
-_LINES = ("desk/audit.jsonl", "share/standings.ndjson")
+_LINES = ("desk/audit.jsonl", "share/standings.ndjson", "share/standings.past.ndjson")
 _SECRET = "secret"  # noqa: S105 - a file's name
 _ANOTHER = "Take another backup; the service it came from still has everything."
 

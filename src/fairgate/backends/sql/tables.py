@@ -81,7 +81,7 @@ APPEAL: Final = Table(
     Column("decided_by", Text),
     Column("decided_why", Text),
     Index("appeal_ref", "filed_by", "ref", unique=True),
-    Index("appeal_against", "action", "due", "number"),
+    Index("appeal_against", "action", "state"),
     Index("appeal_of", "kind", "value", "due", "number"),
     Index("appeal_state", "state", "due", "number"),
     Index("appeal_due", "due", "number"),

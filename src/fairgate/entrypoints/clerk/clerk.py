@@ -14,7 +14,7 @@ from fairgate.ports.outbox import Letter, Outbox
 from fairgate.settings import WebhookSettings
 
 #: Seconds between two looks at the log: half of it is what a message waits on average.
-_LOOK: Final = 0.01
+_LOOK: Final = 0.02
 #: Seconds between two looks into the outbox for what another process put there: letters to be sent again.
 _AGAIN: Final = 1.0
 #: Seconds after which what became of letters is written down, for all together. A clerk that is killed sends again what

@@ -1,4 +1,4 @@
-"""Who asked what: a line for every query, on disk before the query runs."""
+"""Who asked what: a line for every query, on disk before the query runs; and who was kept from deciding."""
 
 import logging
 import os
@@ -40,6 +40,17 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="what"):
     rows: int
 
 
+class NotAllowed(msgspec.Struct, frozen=True, tag="refused", tag_field="what"):
+    """Somebody was not allowed to decide on something of a kind, by its number; `why` is the code that was answered."""
+
+    time: str
+    by: str
+    key: str
+    kind: str
+    number: int
+    why: str
+
+
 def fingerprint(query: str) -> str:
     """The hash that stands for a query's text. A lone surrogate is as good a text as any here."""
     return sha256(query.encode("utf-8", "surrogatepass")).hexdigest()
@@ -73,11 +84,15 @@ class Audit:
         """Note what became of a query."""
         self._append(Ended(self._now(), query_id, status, rows))
 
+    def refused(self, by: str, key: str, kind: str, number: int, why: str) -> None:
+        """Note that somebody was not allowed to decide on something."""
+        self._append(NotAllowed(self._now(), by, key, kind, number, why))
+
     def close(self) -> None:
         """Let the file go."""
         os.close(self._file)
 
-    def _append(self, line: Asked | Ended) -> None:
+    def _append(self, line: Asked | Ended | NotAllowed) -> None:
         text = msgspec.json.encode(line) + b"\n"
         try:
             written = os.write(self._file, text)

@@ -41,6 +41,11 @@ class _OfRecords(Collector):
             oldest.add_metric([each.receiver], read.oldest[each.receiver])
             dead.add_metric([each.receiver], each.dead)
         yield from (waiting, oldest, dead)
+        if read.up:  # else nobody knows
+            yield GaugeMetricFamily("fairgate_appeals_open", "Appeals that nobody has decided.", read.appeals.open)
+            yield GaugeMetricFamily(
+                "fairgate_appeals_overdue", "Those among them that should have been.", read.appeals.overdue
+            )
 
 
 class Meters:

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fairgate.domain.access import Scope
 from fairgate.entrypoints.access import Access, Denied, Granted
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.problems import Refusal
@@ -32,6 +33,7 @@ class Office:
     upkeep: Upkeep
     meters: Meters
     records: DeskRecords
+    hearing: Hearing
 
     async def audited(self, granted: Granted, kind: str, query: str) -> str:
         """Note a query that is about to run, and return its id in the audit file. Raises `DeskUnwritable`."""

@@ -63,7 +63,7 @@ _DESCRIPTIONS = {
     401: "no API key, or one that doesn't count",
     403: "the API key lacks a scope",
     404: "there is nothing of that id",
-    409: "it has ended already",
+    409: "it has ended already, or something else stands in the way; `code` says what",
     413: "the body is too large",
     422: "what was asked for is wrong, and can't be done as it is",
     429: "too many wait already; `Retry-After` says when to ask again",

@@ -1,4 +1,4 @@
-"""The clerk's records as the desk uses them: it reads them, and lets letters be sent again."""
+"""The clerk's records as the desk uses them: it reads them, lets letters be sent again, and keeps appeals there."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from typing import TypeVar
 from fairgate.backends.embedded.segment_reader import published
 from fairgate.domain.errors import FairgateError
 from fairgate.domain.windows import SECOND
+from fairgate.ports.appeals import Docket
 from fairgate.ports.clock import Clock
 from fairgate.ports.outbox import Backlog
 from fairgate.settings import Settings
@@ -28,13 +29,14 @@ class RecordsReading:
     """What the desk's metrics tell of the records; `up` is whether they can be read.
 
     `oldest` is how many seconds ago the oldest message that waits was made, 0 for none, by receiver. `behind` is how
-    many records of the log they lack, None where nobody says how long that is.
+    many records of the log they lack, None where nobody says how long that is. `appeals` are those that are open.
     """
 
     up: bool
     backlogs: Sequence[Backlog] = ()
     oldest: Mapping[str, float] = field(default_factory=dict)
     behind: int | None = None
+    appeals: Docket = field(default_factory=Docket)
 
 
 class DeskRecords:
@@ -89,4 +91,5 @@ class DeskRecords:
         backlogs, now = self._backlogs(records), self.clock.now()
         oldest = {each.receiver: max(0, now - each.oldest) / SECOND if each.oldest else 0.0 for each in backlogs}
         behind = None if end is None else max(0, end - read)
-        return RecordsReading(up=True, backlogs=backlogs, oldest=oldest, behind=behind)
+        appeals = records.appeals.docket(now)
+        return RecordsReading(up=True, backlogs=backlogs, oldest=oldest, behind=behind, appeals=appeals)

@@ -1,4 +1,4 @@
-"""What the clerk keeps: how far its records are behind the log, and what has not reached other services."""
+"""The records: how far they are behind the log, what has not reached other services, and appeals that wait."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -13,6 +13,8 @@ from fairgate.wiring import RECORDS, open_records, read_by_the_clerk
 
 #: Records of the log that the clerk may have before it: less than a second's work for it.
 _FAR: Final = 100_000
+#: What goes with the file where it is deleted.
+_ONLY_THERE: Final = "Appeals stand nowhere else, and go with it: keep a copy."
 #: How old a message may be that waits.
 _OLD: Final = HOUR
 
@@ -26,7 +28,8 @@ def records(at: Installation) -> Finding:
         return ok("there are none yet; the clerk makes them" if at.settings.clerk.enabled else switched)
     end, begin = at.end_for(read), 0 if at.log is None else at.log.begin()
     if read > end:
-        remedy = f"Stop the service and delete {where}*: they are made again from the log, and told again."
+        remedy = f"Stop the service and delete {where}*: actions are made again from the log, and told again."
+        remedy += f" {_ONLY_THERE} Better restore the one of the backup that the log is from."
         return bad(f"they go to record {read:,}, and the log only to {end:,}", remedy)
     if read < begin:
         what = f"they go to record {read:,}, and the log has dropped what came before {begin:,}"
@@ -36,7 +39,7 @@ def records(at: Installation) -> Finding:
         return ok(words)
     if at.settings.clerk.enabled:
         return warn(words, "Is the clerk running? Its log says what keeps it. The log drops nothing that it lacks.")
-    remedy = f"Switch the clerk on, or delete {where}*: the log drops nothing that they lack."
+    remedy = f"Switch the clerk on, or delete {where}*: the log drops nothing that they lack. {_ONLY_THERE}"
     return warn(f"{words}, and the clerk is switched off", remedy)
 
 
@@ -50,6 +53,19 @@ def webhooks(at: Installation) -> Finding:
         return ok(f"nothing is held up of what is told to {told}" if told else "no service is told anything")
     worst = bad if any(each.state == State.BAD for each in found) else warn
     return worst("\n".join(each.words for each in found), " ".join(dict.fromkeys(each.remedy for each in found)))
+
+
+def appeals(at: Installation) -> Finding:
+    """Whether appeals are decided in time. Raises `RecordsUnavailable`."""
+    if not (at.settings.data / RECORDS).exists():  # to open them would make them
+        return ok("there are none yet")
+    with open_records(at.settings.data) as opened:
+        docket = opened.appeals.docket(at.now)
+    words = f"{docket.open:,} are open, {docket.overdue:,} of them overdue"
+    if not docket.overdue:
+        return ok(words)
+    remedy = "Decide them: `GET /v1/appeals?state=open` at the desk lists them, those that are due first at first."
+    return warn(f"{words}, the first for {length_of(at.now - docket.first)}", remedy)
 
 
 def _backlogs(at: Installation) -> Mapping[str, Backlog]:

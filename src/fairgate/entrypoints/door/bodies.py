@@ -36,7 +36,7 @@ class Unfit(Exception):
 
     def __init__(self, status: int, code: str, reason: str, field: str = "") -> None:
         super().__init__(code)
-        self.reason = reason
+        self.reason, self.field = reason, field
         self.response = problem(status, code, reason, field)
 
 

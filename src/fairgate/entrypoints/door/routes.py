@@ -14,6 +14,8 @@ from fairgate.entrypoints.door.actions import (
     post_action,
     post_undo,
 )
+from fairgate.entrypoints.door.batches import LARGEST_BATCH as LARGEST_BATCH_OF_ACTIONS
+from fairgate.entrypoints.door.batches import post_batch, post_batch_undo
 from fairgate.entrypoints.door.bodies import LARGEST_CHANGE
 from fairgate.entrypoints.door.changes import (
     post_erasure,
@@ -61,6 +63,8 @@ ROUTES = (
     Route("GET", "/v1/accounts/{account}/standing", Scope.DECIDE, 0, get_standing, also=Scope.READ),
     Route("GET", "/v1/actions", Scope.READ, 0, get_actions),
     Route("POST", "/v1/actions", Scope.ENFORCE, LARGEST_CHANGE, post_action),
+    Route("POST", "/v1/actions/batch", Scope.ENFORCE, LARGEST_BATCH_OF_ACTIONS, post_batch),
+    Route("POST", "/v1/actions/batch/undo", Scope.ENFORCE, LARGEST_BATCH_OF_ACTIONS, post_batch_undo),
     Route("GET", "/v1/actions/{number}", Scope.READ, 0, get_action),
     Route("GET", "/v1/actions/{number}/statement", Scope.READ, 0, get_statement),
     Route("POST", "/v1/actions/{number}/undo", Scope.ENFORCE, LARGEST_CHANGE, post_undo),

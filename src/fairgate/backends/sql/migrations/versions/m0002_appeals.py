@@ -33,7 +33,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("appeal_ref", "appeal", ["filed_by", "ref"], unique=True)
-    op.create_index("appeal_against", "appeal", ["action", "due", "number"])
+    op.create_index("appeal_against", "appeal", ["action", "state"])
     op.create_index("appeal_of", "appeal", ["kind", "value", "due", "number"])
     op.create_index("appeal_state", "appeal", ["state", "due", "number"])
     op.create_index("appeal_due", "appeal", ["due", "number"])
