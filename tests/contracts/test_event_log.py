@@ -366,6 +366,10 @@ def opened(implementation: type[Place]) -> Iterator[EventLog]:
 def test_what_is_dropped_is_not_there_and_the_rest_keeps_its_numbers(
     new: Callable[[], AbstractContextManager[EventLog]],
 ) -> None:
+    check_dropping(new)
+
+
+def check_dropping(new: Callable[[], AbstractContextManager[EventLog]]) -> None:
     with new() as log:
         assert log.begin() == 0
         records = [b"%d" % number * 30 for number in range(20)]

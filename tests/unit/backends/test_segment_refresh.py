@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from fairgate.backends.embedded import segment_begin
 from fairgate.backends.embedded.segment_reader import SegmentReader
 from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.domain.errors import LogBroken, LogDamaged
@@ -97,6 +98,37 @@ def test_damage_in_a_segment_that_is_over_is_told(log: SegmentLog, reader: Segme
     spoilt[60] ^= 1
     first.write_bytes(spoilt)
     with pytest.raises(LogDamaged, match="the checksum is wrong"):
+        reader.refresh()
+
+
+def test_drops_between_its_looks_at_the_beginning_and_at_the_names_are_seen(
+    log: SegmentLog, reader: SegmentReader
+) -> None:
+    written = append(log, 40)
+    log.commit()
+    reader.refresh()
+    listed = segment_begin.held_paths
+    moved = [30, 10]  # the beginning is 10 when the segments below 30 go
+
+    def dropping(directory: Path, begin: int) -> list[Path]:
+        if moved:
+            log.drop(moved.pop())
+        return listed(directory, begin)
+
+    log.drop(5)
+    with mock.patch.object(segment_begin, "held_paths", dropping):
+        assert reader.refresh() == 40
+    assert not moved
+    assert reader.begin() == 30
+    assert list(reader.read()) == list(enumerate(written))[30:]
+
+
+def test_a_segment_that_is_missing_without_having_been_dropped_is_told(log: SegmentLog, reader: SegmentReader) -> None:
+    append(log, 40)
+    log.commit()
+    reader.refresh()
+    min(log.directory.glob("*.log")).unlink()
+    with pytest.raises(LogDamaged, match="Restore the missing segments"):
         reader.refresh()
 
 

@@ -8,7 +8,15 @@ from typing import Final, NoReturn, Self
 
 from fairgate.backends.embedded import segment_begin, segment_index
 from fairgate.backends.embedded.segment_file import Position, SegmentFile, read_at, reading
-from fairgate.backends.embedded.segment_held import Held, Segment, check_link, load_segments, no_segments, segment_of
+from fairgate.backends.embedded.segment_held import (
+    Held,
+    Segment,
+    check_first,
+    check_link,
+    load_segments,
+    no_segments,
+    segment_of,
+)
 from fairgate.backends.embedded.segment_index import SegmentIndex
 from fairgate.domain.errors import LogDamaged, LogUnavailable, NoSuchRecord
 
@@ -129,6 +137,7 @@ class SegmentReader:
             segments = load_segments(self.directory, begin, save_indexes=False).segments
         else:
             segments = [segment for segment in self._segments if segment.file.path >= paths[0]]
+            check_first(segments[0].file, begin)  # a drop between the look at the beginning and at the names
         self._begin = begin
         self._segments = segments
 
