@@ -48,10 +48,12 @@ class Enforcing:
         Nothing is where a list allows it, or all enforcement is switched off.
         """
         ledger = self.ledger
-        if not len(ledger) or self._policy.lets_pass(decision):
+        if not len(ledger):
             return decision.action, ()
         subjects = self._subjects[event.type].all(event.data, ledger.speaks_of)
         standing = [entry for subject in subjects for entry in ledger.standing(subject, clock)]
+        if not standing or self._policy.lets_pass(decision):  # in this order: of most nothing stands
+            return decision.action, ()
         by_list = self._policy.by_list(decision)
         action = outcome(standing, self._brakes.off_actions, decision.action, by_list=by_list)
         if action <= decision.action:
