@@ -8,7 +8,7 @@ from itertools import product
 from xxhash import xxh3_64_intdigest
 
 from fairgate.decide.costs import CostTable, cost_table, log_odds_of, probability_of
-from fairgate.domain.action import ACTIONS, MOST_UNGRAVE, SWITCH, Action
+from fairgate.domain.action import MOST_UNGRAVE, Action, switched_off
 from fairgate.domain.event import Decision
 from fairgate.domain.pack import Rule, Stage
 from fairgate.domain.windows import DAY
@@ -52,18 +52,17 @@ class Brakes:
     day: int = 0
     asked: dict[str, int] = field(default_factory=dict)
     #: The actions that are switched off.
-    off_actions: set[Action] = field(default_factory=set)
+    off_actions: frozenset[Action] = frozenset()
 
     def switch(self, name: str, *, off: bool) -> None:
         """Switch a rule, an action, or all enforcement, off or on again."""
         (self.off.add if off else self.off.discard)(name)
-        self.off_actions.clear()
-        self.off_actions.update(ACTIONS[each.removeprefix(SWITCH)] for each in self.off if each.startswith(SWITCH))
+        self.off_actions = switched_off(self.off)
 
     def reset(self) -> None:
         """Release them all."""
         self.off.clear()
-        self.off_actions.clear()
+        self.off_actions = frozenset()
         self.day, self.asked = 0, {}
 
     def spent(self, rule: str, cap: int, now: int) -> bool:

@@ -1,5 +1,6 @@
 """The steps that enforcement can take."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -29,6 +30,12 @@ class Action(IntEnum):
 SWITCH = "action:"
 
 ACTIONS = {action.word: action for action in Action}
+
+
+def switched_off(names: Iterable[str]) -> frozenset[Action]:
+    """The actions among the names of what is switched off."""
+    return frozenset(ACTIONS[name.removeprefix(SWITCH)] for name in names if name.startswith(SWITCH))
+
 
 #: The gravest step that one kind of evidence alone can cause.
 MOST_UNGRAVE = Action.HOLD

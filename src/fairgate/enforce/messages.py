@@ -71,12 +71,13 @@ class Messages:
         self._specs = specs
         self._reasons = reasons
 
-    def changed(  # noqa: PLR0913 - all that a message tells of
-        self, name: str, entry: Entry, what: What, now: int, off: AbstractSet[Action], *, all_off: bool
-    ) -> Message:
-        """That something happened to an entry, with how its subject stands at a time; `name` is the message's id."""
+    def changed(self, name: str, entry: Entry, what: What, now: int, off: AbstractSet[Action]) -> Message:
+        """That something happened to an entry, with how its subject stands at a time, less the actions that are `off`.
+
+        `name` is the message's id.
+        """
         subject = entry.subject
-        standing = [] if all_off else self._ledger.standing(subject, now)
+        standing = self._ledger.standing(subject, now)
         shown = standing_of(subject, entitlements(standing, self._specs, off), self._reasons)
         cause = Cause(entry.number, entry.action.word, what, automated=not entry.by_person)
         return _message(name, subject, STANDING_CHANGED, Changed(shown, cause), now)

@@ -11,6 +11,9 @@ import click
 
 from fairgate import __version__
 from fairgate.domain.errors import BadRequest, FairgateError
+from fairgate.entrypoints.operator import Operator
+from fairgate.ports.api_keys import ApiKeys
+from fairgate.ports.outbox import Outbox
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -243,7 +246,6 @@ def _as_operator(command: Callable[..., None]) -> Callable[..., None]:
         why: str,
         **rest: object,
     ) -> None:
-        from fairgate.entrypoints.control_command import Operator
         from fairgate.settings import settings_of
 
         settings = settings_of(config, _given(pack=pack, data=data))
@@ -258,7 +260,7 @@ def _as_operator(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--for", "length", default="", help='How long it stands, such as "7d"; at most 365d.')
 @click.option("--off", is_flag=True, help="Take the value off the list.")
 @_as_operator
-def put_in_list(operator: Any, name: str, value: str, length: str, *, off: bool) -> None:  # noqa: ANN401 - an Operator, whose module is only imported when one is made
+def put_in_list(operator: Operator, name: str, value: str, length: str, *, off: bool) -> None:
     """Enter VALUE in the list NAME for a time, or take it off."""
     from fairgate.entrypoints import control_command
 
@@ -271,7 +273,7 @@ def put_in_list(operator: Any, name: str, value: str, length: str, *, off: bool)
 @click.argument("rule")
 @click.argument("state", type=click.Choice(["on", "off"]))
 @_as_operator
-def switch(operator: Any, rule: str, state: str) -> None:  # noqa: ANN401 - an Operator, as above
+def switch(operator: Operator, rule: str, state: str) -> None:
     """Switch RULE, an action such as `action:ban`, or `all` enforcement, on or off."""
     from fairgate.entrypoints import control_command
 
@@ -288,7 +290,7 @@ def switch(operator: Any, rule: str, state: str) -> None:  # noqa: ANN401 - an O
 @click.option("--ref", default="", help="Your own name for it, under which it is done once.")
 @_as_operator
 def act(
-    operator: Any,  # noqa: ANN401 - an Operator, as above
+    operator: Operator,
     kind: str,
     value: str,
     action: str,
@@ -309,7 +311,7 @@ def act(
 @click.argument("number", type=int)
 @click.option("--spare", help='How long rules leave who it was on alone, such as "7d".')
 @_as_operator
-def undo(operator: Any, number: int, spare: str | None) -> None:  # noqa: ANN401 - an Operator, as above
+def undo(operator: Operator, number: int, spare: str | None) -> None:
     """Undo the action NUMBER."""
     from fairgate.entrypoints import control_command
     from fairgate.entrypoints.door.actions import PostUndo
@@ -341,7 +343,7 @@ def _with_outbox(command: Callable[..., None]) -> Callable[..., None]:
 @webhooks.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_with_outbox
-def webhooks_list(outbox: Any, *, as_json: bool) -> None:  # noqa: ANN401 - an Outbox, as above
+def webhooks_list(outbox: Outbox, *, as_json: bool) -> None:
     """Show how many messages wait for each service, since when, and how many were put aside."""
     from fairgate.backends.embedded.clock import SystemClock
     from fairgate.entrypoints import webhooks_command
@@ -353,7 +355,7 @@ def webhooks_list(outbox: Any, *, as_json: bool) -> None:  # noqa: ANN401 - an O
 @click.option("--receiver", help="Only those to this service.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the messages.")
 @_with_outbox
-def webhooks_dead(outbox: Any, receiver: str | None, *, as_json: bool) -> None:  # noqa: ANN401 - an Outbox, as above
+def webhooks_dead(outbox: Outbox, receiver: str | None, *, as_json: bool) -> None:
     """Show messages that were put aside, and why."""
     from fairgate.entrypoints import webhooks_command
 
@@ -363,7 +365,7 @@ def webhooks_dead(outbox: Any, receiver: str | None, *, as_json: bool) -> None: 
 @webhooks.command("again")
 @click.argument("numbers", type=int, nargs=-1, required=True)
 @_with_outbox
-def webhooks_again(outbox: Any, numbers: tuple[int, ...]) -> None:  # noqa: ANN401 - an Outbox, as above
+def webhooks_again(outbox: Outbox, numbers: tuple[int, ...]) -> None:
     """Send messages that were put aside again, by their NUMBERS, behind all that wait."""
     from fairgate.backends.embedded.clock import SystemClock
     from fairgate.entrypoints import webhooks_command
@@ -382,7 +384,7 @@ def webhooks_secret() -> None:
 @main.command()
 @click.argument("account")
 @_as_operator
-def erase(operator: Any, account: str) -> None:  # noqa: ANN401 - an Operator, as above
+def erase(operator: Operator, account: str) -> None:
     """Make what is personal in the events of ACCOUNT unreadable, for ever, here and in backups to come."""
     from fairgate.entrypoints import control_command
 
@@ -434,7 +436,7 @@ def _with_keys(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--name", required=True, help="Who uses it, such as signup-service.")
 @click.option("--for", "length", default="", help='How long it works, such as "90d" (default: until it is revoked).')
 @_with_keys
-def keys_create(opened: Any, now: int, scopes: tuple[str, ...], name: str, length: str) -> None:  # noqa: ANN401 - ApiKeys, as Operator
+def keys_create(opened: ApiKeys, now: int, scopes: tuple[str, ...], name: str, length: str) -> None:
     """Make a key. Its text is printed this once; what is kept can't be turned back into it."""
     from fairgate.entrypoints import keys_command
 
@@ -444,7 +446,7 @@ def keys_create(opened: Any, now: int, scopes: tuple[str, ...], name: str, lengt
 @keys.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_with_keys
-def keys_list(opened: Any, now: int, *, as_json: bool) -> None:  # noqa: ANN401 - ApiKeys, as Operator
+def keys_list(opened: ApiKeys, now: int, *, as_json: bool) -> None:
     """Show all keys: what they are for, when they end, when they were last used."""
     from fairgate.entrypoints import keys_command
 
@@ -455,7 +457,7 @@ def keys_list(opened: Any, now: int, *, as_json: bool) -> None:  # noqa: ANN401 
 @click.argument("key_id", metavar="ID")
 @click.option("--grace", default="24h", show_default=True, help="How long the old key goes on working; at most 30d.")
 @_with_keys
-def keys_rotate(opened: Any, now: int, key_id: str, grace: str) -> None:  # noqa: ANN401 - ApiKeys, as Operator
+def keys_rotate(opened: ApiKeys, now: int, key_id: str, grace: str) -> None:
     """Make a key that follows the key ID: the same name, scopes and length of life."""
     from fairgate.entrypoints import keys_command
 
@@ -465,14 +467,14 @@ def keys_rotate(opened: Any, now: int, key_id: str, grace: str) -> None:  # noqa
 @keys.command("revoke")
 @click.argument("key_id", metavar="ID")
 @_with_keys
-def keys_revoke(opened: Any, now: int, key_id: str) -> None:  # noqa: ANN401 - ApiKeys, as Operator
+def keys_revoke(opened: ApiKeys, now: int, key_id: str) -> None:
     """End the key ID at once."""
     from fairgate.entrypoints import keys_command
 
     click.echo(keys_command.revoke(opened, now, key_id))
 
 
-def _show_made(made: Any) -> None:  # noqa: ANN401 - keys_command.Made, as Operator
+def _show_made(made: Any) -> None:  # noqa: ANN401 - keys_command.Made, which is only imported when a key is made
     """Print a key's text alone on stdout, so that it can be piped to where secrets are kept."""
     click.echo(made.words, err=True)
     click.echo(made.text)
@@ -531,7 +533,7 @@ def doctor(config: Path | None, pack: str | None, data: Path | None, *, as_json:
 @click.option("--form", default="table", show_default=True, type=click.Choice(["table", "csv", "json"]))
 @click.option("--personal", is_flag=True, help="Show personal values instead of their tokens.")
 @click.argument("query")
-def sql(config: Path | None, data: Path | None, form: Any, query: str, *, personal: bool) -> None:  # noqa: ANN401 - sql_command.Form, as Operator
+def sql(config: Path | None, data: Path | None, form: Any, query: str, *, personal: bool) -> None:  # noqa: ANN401 - sql_command.Form, which is only imported when SQL is asked
     """Answer QUERY (one SELECT; `-` reads it) over all events with their features, decisions and labels.
 
     There is a table for each event type (api_request for api.request), and `decisions`, `rules` and `labels` over all.

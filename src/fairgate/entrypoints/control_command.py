@@ -1,8 +1,7 @@
 """What operators do by hand: actions, lists, switches, erasures. Through the door where one runs on the data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -14,28 +13,13 @@ from fairgate.entrypoints.door.actions import undo as undo_action
 from fairgate.entrypoints.door.bodies import Unfit
 from fairgate.entrypoints.door.changes import LONGEST_ENTRY, switches_of
 from fairgate.entrypoints.door_client import DoorClient, open_door
+from fairgate.entrypoints.operator import Operator
 from fairgate.language.durations import parse_duration
 from fairgate.language.problems import one_of
 from fairgate.pipeline.online import Pipeline
-from fairgate.settings import Settings
 from fairgate.wiring import open_pipeline
 
 _ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """Who changes something, why, on which data, and how they are told what came of it.
-
-    `url` and `key` are of the door; without `url` it is looked for where the settings say, and only if it is running.
-    """
-
-    settings: Settings
-    by: str
-    why: str
-    echo: Callable[[str], object]
-    url: str | None = None
-    key: str | None = None
 
 
 class Hands(Protocol):

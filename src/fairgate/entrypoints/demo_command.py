@@ -56,7 +56,7 @@ def run(  # noqa: PLR0913 - one for each option
         calm_collector()
         access = Access(keys, clock, settings.door.host)
         opened = functools.partial(application_of, live, settings, access)
-        demo = _Demo(console, played, clock, live, opened, folder)
+        demo = _Demo(console, played, clock, live, opened)
         # The server's own loop: without it each answer would wait for the caller's system to acknowledge half of it.
         with asyncio.Runner(loop_factory=demo.server.config.get_loop_factory()) as runner:
             return runner.run(demo.play(stop=stop))
@@ -72,20 +72,18 @@ def _memory() -> Path | None:
 
 
 class _Demo:
-    def __init__(  # noqa: PLR0913, PLR0917 - what a demo is put together from
+    def __init__(
         self,
         console: Console,
         played: Played,
         clock: PlayClock,
         live: LivePipeline,
         opened: Callable[..., Application],
-        folder: Path,
     ) -> None:
         self._console = console
         self._played = played
         self._clock = clock
         self._live = live
-        self._folder = folder
         self._application = opened(on_taken=self._seen)
         self.server = server_of(self._application)
         self._decisions = Decisions()
@@ -104,7 +102,7 @@ class _Demo:
         if serving.done():
             await serving
             return 1
-        async with following(self._folder, self._clock) as gateway:
+        async with following(self._application.door.settings.data, self._clock) as gateway:
             playing = asyncio.get_running_loop().run_in_executor(None, self._caller.play, port)
             await self._show(gateway, playing, serving, server)
         if not server.should_exit:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fairgate.decide.policy import ALL_RULES
-from fairgate.domain.action import ACTIONS, SWITCH, Action
+from fairgate.domain.action import SWITCH, Action, switched_off
 from fairgate.domain.ledger import Entry, Undone
 from fairgate.domain.pack import Pack
 from fairgate.domain.windows import SECOND
@@ -158,8 +158,8 @@ class Projection:
         if self._messages is None:
             at = min(number, self._log.end() - 1)
             self._messages = self._made(self._compile_pack(live_pack(self._log, at).files))
-        off: set[Action] = {ACTIONS[name.removeprefix(SWITCH)] for name in self._off if name.startswith(SWITCH)}
-        self._said.append(self._messages.changed(name, entry, what, now, off, all_off=ALL_RULES in self._off))
+        off = frozenset(Action) if ALL_RULES in self._off else switched_off(self._off)
+        self._said.append(self._messages.changed(name, entry, what, now, off))
 
     def _made(self, pack: Pack) -> Messages:
         return Messages(self._ledger, pack.actions, pack.reasons)

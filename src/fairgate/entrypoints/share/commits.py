@@ -1,12 +1,14 @@
 """Lines on their way to the disk: all that come while one commit is under way share the next."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from fairgate.entrypoints.share.lines import Line
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 class Commits:
@@ -38,10 +40,8 @@ class Commits:
                 batch, self._waiting = self._waiting, []
                 try:
                     await asyncio.get_running_loop().run_in_executor(None, self._write, [line for line, _, _ in batch])
-                except Exception as error:  # noqa: BLE001 - whoever waits is told
-                    for _, _, outcome in batch:
-                        if not outcome.done():
-                            outcome.set_exception(error)
+                except Exception as error:  # noqa: BLE001 - whatever it is, all who wait hear of it, or else the log does
+                    _fail([outcome for _, _, outcome in batch], error)
                 else:
                     for _, then, outcome in batch:
                         _count(then, outcome)
@@ -53,9 +53,17 @@ def _count(then: Callable[[], Any], outcome: "asyncio.Future[Any]") -> None:
     """Let a line count. One that can't must not keep those behind it from counting."""
     try:
         found = then()
-    except Exception as error:  # noqa: BLE001 - whoever waits is told
-        if not outcome.done():
-            outcome.set_exception(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, who waits hears of it, or else the log does
+        _fail([outcome], error)
         return
     if not outcome.done():
         outcome.set_result(found)
+
+
+def _fail(outcomes: Sequence["asyncio.Future[Any]"], error: Exception) -> None:
+    """Tell those who still wait what went wrong; where nobody does, it must not be lost."""
+    waiting = [each for each in outcomes if not each.done()]
+    for each in waiting:
+        each.set_exception(error)
+    if not waiting:
+        _log.error("what was said of the share does not count, and whoever said it has gone", exc_info=error)

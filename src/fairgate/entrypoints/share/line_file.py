@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from fairgate.backends.embedded.names import sync_directory
 from fairgate.domain.errors import SharesUnusable
 
 _ANOTHER = "Each sidecar counts by itself, so two would give everything twice: stop that one, or set `data` to another."
@@ -37,7 +38,7 @@ class LineFile:
             os.fsync(self._file)
             self._new.unlink(missing_ok=True)
             for folder in (path.parent, path.parent.parent):  # either may be new
-                _sync_folder(folder)
+                sync_directory(folder)
         except BlockingIOError:
             os.close(self._file)
             raise SharesUnusable(path, "another sidecar uses it", _ANOTHER) from None
@@ -86,7 +87,7 @@ class LineFile:
         self._file = new
         self._whole = os.fstat(new).st_size
         try:
-            _sync_folder(self.path.parent)
+            sync_directory(self.path.parent)
         except OSError as error:
             # Who loses power now may find the old file again, without what would be appended to this one.
             raise self.unusable(error.strerror or str(error)) from error
@@ -133,12 +134,3 @@ def _write(file: int, lines: Sequence[bytes]) -> None:
     while text:
         text = text[os.write(file, text) :]
     os.fsync(file)
-
-
-def _sync_folder(path: Path) -> None:
-    """See to the disk which files a folder has."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
