@@ -9,7 +9,8 @@ import msgspec
 from fairgate.domain.errors import BadRequest
 from fairgate.domain.event import moment
 from fairgate.domain.windows import SECOND
-from fairgate.ports.outbox import Letter, Outbox
+from fairgate.entrypoints.dead_message import dead_message
+from fairgate.ports.outbox import Outbox
 
 #: Messages that are shown at most; `--json` has as many.
 MOST_SHOWN: Final = 1_000
@@ -24,18 +25,6 @@ class _Backlog(msgspec.Struct):
     waiting: int
     oldest: datetime | None
     dead: int
-
-
-class _Dead(msgspec.Struct):
-    """A message that was put aside, as JSON shows it."""
-
-    number: int
-    receiver: str
-    message: str
-    made: datetime
-    attempts: int
-    why: str
-    body: msgspec.Raw
 
 
 def backlogs(outbox: Outbox, now: int, *, as_json: bool) -> str:
@@ -53,7 +42,7 @@ def dead(outbox: Outbox, receiver: str | None, *, as_json: bool) -> str:
     """What was put aside, of one service or all, by number."""
     found = outbox.dead(receiver, -1, MOST_SHOWN)
     if as_json:
-        return _json([_dead(each) for each in found])
+        return _json([dead_message(each, personal=True) for each in found])
     rows = [
         (str(each.number), each.receiver, each.subject.value, _minute(each.made), str(each.attempts), each.why)
         for each in found
@@ -68,18 +57,6 @@ def again(outbox: Outbox, numbers: Sequence[int], now: int) -> str:
         words = ", ".join(str(number) for number in missing)
         raise BadRequest(f"These were not put aside: {words}. `fairgate webhooks dead` shows what was.")
     return f"{sum(outbox.again(each, now) for each in numbers)} will be sent again"
-
-
-def _dead(letter: Letter) -> _Dead:
-    return _Dead(
-        number=letter.number,
-        receiver=letter.receiver,
-        message=letter.message,
-        made=moment(letter.made),
-        attempts=letter.attempts,
-        why=letter.why,
-        body=msgspec.Raw(letter.body),
-    )
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:

@@ -112,3 +112,27 @@ def test_who_goes_away_or_breaks_keeps_no_other_from_counting() -> None:
 
     asyncio.run(run())
     assert counted == ["gone", "last"], "what is on disk counts, as it will after a restart"
+
+
+def test_what_goes_wrong_when_nobody_waits_any_more_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    disk, counted = Disk(), Counted()
+    disk.fails = "b"
+    disk.free.clear()
+
+    async def run() -> None:
+        commits = Commits(disk.write)
+        first = counted.add(commits, "a")
+        await asyncio.sleep(0.02)
+        gone = [counted.add(commits, each) for each in "bc"]
+        await asyncio.sleep(0.02)
+        for each in gone:
+            each.cancel()
+        disk.free.set()
+        await first
+        await counted.add(commits, "d")
+
+    asyncio.run(run())
+    assert counted == ["a", "d"]
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == [
+        "[Errno 28] No space left on device"
+    ]

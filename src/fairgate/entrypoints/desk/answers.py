@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fairgate.entrypoints.dead_message import DeadMessage
 from fairgate.entrypoints.desk.jobs import Job
 from fairgate.entrypoints.desk.tasks import Format
 from fairgate.pipeline.backtest import Report
@@ -119,22 +120,6 @@ class WebhookList:
     """Every service that is told of actions, or that messages are left for, by name."""
 
     webhooks: list[WebhookBacklog]
-
-
-@dataclass(frozen=True, slots=True)
-class DeadMessage:
-    """A message that was put aside. `message` is its id, which it keeps however often it is sent.
-
-    `why` the last attempt failed is told in full, and `body` at all, to keys with the scope `personal`.
-    """
-
-    number: int
-    receiver: str
-    message: str
-    made: datetime
-    attempts: int
-    why: str
-    body: Any
 
 
 @dataclass(frozen=True, slots=True)

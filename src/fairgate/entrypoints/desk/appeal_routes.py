@@ -31,6 +31,18 @@ Reviewer = Annotated[Granted, Depends(needs(Scope.REVIEW))]
 Number = Annotated[int, Path(ge=0, le=LARGEST)]
 
 
+def _wanted(
+    state: Annotated[AppealState | None, Query(description="Only those of this state.")] = None,
+    account: Annotated[
+        str | None,
+        Query(max_length=LONGEST_IDENTIFIER, description="Only those of this account, as actions show it."),
+    ] = None,
+    action: Annotated[int | None, Query(ge=0, le=LARGEST, description="Only those against this action.")] = None,
+) -> Wanted:
+    """Which appeals a query asks for."""
+    return Wanted(state, None if account is None else Subject(ACCOUNT, account), action)
+
+
 @routes.post(
     "/v1/appeals",
     status_code=201,
@@ -47,22 +59,16 @@ async def file(asked: AppealAsked, desk: Desk, granted: Reviewer) -> Response:
 
 
 @routes.get("/v1/appeals", response_model=AppealList, responses=documented(401, 403, 422, 503))
-async def appeals(  # noqa: PLR0913, PLR0917 - one for each part of the query
+async def appeals(
     desk: Desk,
     granted: Reviewer,
-    state: Annotated[AppealState | None, Query(description="Only those of this state.")] = None,
-    account: Annotated[
-        str | None,
-        Query(max_length=LONGEST_IDENTIFIER, description="Only those of this account, as actions show it."),
-    ] = None,
-    action: Annotated[int | None, Query(ge=0, le=LARGEST, description="Only those against this action.")] = None,
+    wanted: Annotated[Wanted, Depends(_wanted)],
     after: Annotated[int | None, Query(ge=0, le=LARGEST, description="Only those behind the one of this number.")] = (
         None
     ),
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
 ) -> Response:
     """Appeals, those that are due first at first. Scope `review`; the appellants' words with `personal` as well."""
-    wanted = Wanted(state, None if account is None else Subject(ACCOUNT, account), action)
     found = await desk.hearing.found(wanted, after, limit + 1)
     page = found[:limit]
     following = page[-1].number if len(found) > limit else None

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -14,12 +13,12 @@ from fairgate.domain.event import moment
 from fairgate.domain.ledger import Subject
 from fairgate.enforce.subjects import ACCOUNT
 from fairgate.entrypoints.access import Granted
+from fairgate.entrypoints.dead_message import dead_message
 from fairgate.entrypoints.desk.answers import ActionHistory, DeadList, SentAgain, WebhookBacklog, WebhookList
 from fairgate.entrypoints.desk.office import Desk, needs
 from fairgate.entrypoints.desk.problems import Refusal, documented
 from fairgate.entrypoints.door.actions import ActionShown, action_shown
 from fairgate.ingest.wire import LONGEST_IDENTIFIER
-from fairgate.ports.outbox import Letter
 
 #: The largest number that SQL has.
 _LARGEST: Final = (1 << 63) - 1
@@ -30,25 +29,6 @@ Reader = Annotated[Granted, Depends(needs(Scope.READ))]
 Enforcer = Annotated[Granted, Depends(needs(Scope.ENFORCE))]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 _log = logging.getLogger(__name__)
-
-
-class _Dead(msgspec.Struct):
-    """A `DeadMessage` whose body is there as JSON already."""
-
-    number: int
-    receiver: str
-    message: str
-    made: datetime
-    attempts: int
-    why: str
-    body: msgspec.Raw
-
-
-class _DeadPage(msgspec.Struct):
-    """A `DeadList`."""
-
-    dead: list[_Dead]
-    next: int | None
 
 
 class _Actions(msgspec.Struct):
@@ -86,8 +66,8 @@ async def dead(
     found = await desk.records.do(lambda records: records.outbox.dead(receiver, after, limit + 1))
     page, more = _page(found, limit)
     personal = Scope.PERSONAL in granted.scopes
-    shown = [_dead(each, personal=personal) for each in page]
-    return _json(_DeadPage(shown, page[-1].number if more else None))
+    shown = [dead_message(each, personal=personal) for each in page]
+    return _json(DeadList(shown, page[-1].number if more else None))
 
 
 @routes.post(
@@ -128,18 +108,6 @@ async def actions(
 def _page(found: Sequence[_T], limit: int) -> tuple[Sequence[_T], bool]:
     """What is shown of what was found, and whether there is more."""
     return found[:limit], len(found) > limit
-
-
-def _dead(letter: Letter, *, personal: bool) -> _Dead:
-    return _Dead(
-        number=letter.number,
-        receiver=letter.receiver,
-        message=letter.message,
-        made=moment(letter.made),
-        attempts=letter.attempts,
-        why=letter.why if personal else letter.why.partition(":")[0],  # after it stands what the receiver answered
-        body=msgspec.Raw(letter.body if personal else b"null"),
-    )
 
 
 def _json(value: object, status: int = 200) -> Response:
