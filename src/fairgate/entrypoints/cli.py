@@ -1,19 +1,23 @@
 """The command line. Each command imports what it needs when it runs, so that `--help` and `check` start fast."""
 
+from __future__ import annotations
+
 import getpass
 import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fairgate import __version__
 from fairgate.domain.errors import BadRequest, FairgateError
-from fairgate.entrypoints.operator import Operator
-from fairgate.ports.api_keys import ApiKeys
-from fairgate.ports.outbox import Outbox
+
+if TYPE_CHECKING:  # the types of what commands are given must not load what `--help` needs not
+    from fairgate.entrypoints.operator import Operator
+    from fairgate.ports.api_keys import ApiKeys
+    from fairgate.ports.outbox import Outbox
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -246,6 +250,7 @@ def _as_operator(command: Callable[..., None]) -> Callable[..., None]:
         why: str,
         **rest: object,
     ) -> None:
+        from fairgate.entrypoints.operator import Operator
         from fairgate.settings import settings_of
 
         settings = settings_of(config, _given(pack=pack, data=data))
@@ -334,7 +339,10 @@ def _with_outbox(command: Callable[..., None]) -> Callable[..., None]:
         from fairgate.settings import settings_of
         from fairgate.wiring import open_records
 
-        with open_records(settings_of(config, _given(data=data)).data) as records:
+        folder = settings_of(config, _given(data=data)).data
+        if not folder.is_dir():  # else they would be made there, and say that nothing waits
+            raise BadRequest(f"There is no folder {folder}: check the path.")
+        with open_records(folder) as records:
             command(records.outbox, **rest)
 
     return with_outbox

@@ -1,4 +1,4 @@
-"""Who changes something by hand. A module of its own, which the command line imports without the kernel."""
+"""Who changes something by hand. A module of its own, which the command line names without what changes it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
