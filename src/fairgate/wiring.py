@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
-#: The data base of ledger, outbox, appeals and people.
+#: The data base of ledger, outbox and appeals.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -306,15 +306,23 @@ def open_records(data: Path) -> Iterator[Records]:
         yield Records(SqlLedger(opened), SqlOutbox(opened), SqlAppeals(opened))
 
 
+@contextmanager
+def existing_records(data: Path) -> Iterator[Records | None]:
+    """As `open_records`, but None where there are none yet: whoever only looks must not make them."""
+    if not (data / RECORDS).exists():
+        yield None
+        return
+    with open_records(data) as records:
+        yield records
+
+
 def read_by_the_clerk(data: Path) -> int | None:
     """The number of the first record of the log that the clerk has not read; None where there are no records yet.
 
     Raises `RecordsUnavailable`.
     """
-    if not (data / RECORDS).exists():  # to open them would make them
-        return None
-    with open_records(data) as records:
-        return records.ledger.read().sequence
+    with existing_records(data) as records:
+        return None if records is None else records.ledger.read().sequence
 
 
 def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:

@@ -208,3 +208,9 @@ def test_where_there_are_no_records_yet_nothing_waits(tmp_path: Path, text: str)
     (tmp_path / "data").mkdir()
     shown = fairgate("webhooks", text, "--data", tmp_path / "data")
     assert (shown.returncode, "nothing" in shown.stdout) == (0, True)
+
+
+def test_a_path_that_is_mistyped_is_told_and_nothing_made_there(tmp_path: Path) -> None:
+    shown = fairgate("webhooks", "list", "--data", tmp_path / "typo")
+    assert (shown.returncode, shown.stderr) == (1, f"There is no folder {tmp_path / 'typo'}: check the path.\n")
+    assert not (tmp_path / "typo").exists()

@@ -25,6 +25,15 @@ _STYLES: Final = {
     "suspend": "bold red",
     "ban": "bold white on red",
 }
+#: How it is said of accounts that an action stands on them.
+_STANDS: Final = {
+    "watch": "watched",
+    "throttle": "throttled",
+    "challenge": "challenged",
+    "hold": "on hold",
+    "suspend": "suspended",
+    "ban": "banned",
+}
 #: Lines of the screen beside decisions and opponents; the fewest decisions shown.
 _OTHER_LINES, _FEWEST = 11, 4
 #: Columns from which on the type of an event is shown.
@@ -173,11 +182,11 @@ def _summary(played: Played, decisions: Decisions, score: Score) -> Iterable[str
 
 def told(actions: int, gateway: Gateway) -> str:
     """What went on beyond single events, and who was told, in words."""
-    stands = ", ".join(f"{number:,} under {action}" for action, number in _by_gravity(gateway)) or "none under any"
+    stands = ", ".join(f"{number:,} {_STANDS[action]}" for action, number in _by_gravity(gateway))
     return (
         f"\nWhat goes on beyond one event is in the ledger: {actions:,} actions that followed from decisions. A small "
-        f"service on this machine was told of each by signed webhook, {gateway.messages:,} messages in all. By what it "
-        f"knows there are now {stands}."
+        f"service on this machine was told of each by signed webhook, {gateway.messages:,} messages in all. Accounts "
+        f"now, by what it knows: {stands or 'none restricted'}."
     )
 
 

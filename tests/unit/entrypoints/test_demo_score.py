@@ -140,8 +140,8 @@ def told_gateway() -> Gateway:
 def test_what_went_on_is_told_by_gravity() -> None:
     said = told(7, told_gateway())
     assert "7 actions" in said
-    assert "5 messages in all. By what it knows there are now 2 under hold, 1 under ban." in said
-    assert "none under any" in told(0, Gateway(Verifier(b"k" * 32, SetClock())))
+    assert "5 messages in all. Accounts now, by what it knows: 2 on hold, 1 banned." in said
+    assert "none restricted" in told(0, Gateway(Verifier(b"k" * 32, SetClock())))
 
 
 def test_decisions_of_one_account_are_one_line() -> None:

@@ -14,7 +14,7 @@ from fairgate.ports.appeals import Docket
 from fairgate.ports.clock import Clock
 from fairgate.ports.outbox import Backlog
 from fairgate.settings import Settings
-from fairgate.wiring import RECORDS, Records, open_records
+from fairgate.wiring import Records, existing_records
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -76,9 +76,9 @@ class DeskRecords:
         return found
 
     def _done(self, call: Callable[[Records], _T]) -> _T:
-        if not (self._settings.data / RECORDS).exists():
-            raise NoRecords
-        with open_records(self._settings.data) as records:
+        with existing_records(self._settings.data) as records:
+            if records is None:
+                raise NoRecords
             return call(records)
 
     def _backlogs(self, records: Records) -> list[Backlog]:

@@ -9,7 +9,7 @@ from fairgate.entrypoints.doctor.data import length_of
 from fairgate.entrypoints.doctor.finding import Finding, Installation, State, bad, ok, warn
 from fairgate.entrypoints.signing import signer_of
 from fairgate.ports.outbox import Backlog
-from fairgate.wiring import RECORDS, open_records, read_by_the_clerk
+from fairgate.wiring import RECORDS, existing_records, read_by_the_clerk
 
 #: Records of the log that the clerk may have before it: less than a second's work for it.
 _FAR: Final = 100_000
@@ -57,9 +57,9 @@ def webhooks(at: Installation) -> Finding:
 
 def appeals(at: Installation) -> Finding:
     """Whether appeals are decided in time. Raises `RecordsUnavailable`."""
-    if not (at.settings.data / RECORDS).exists():  # to open them would make them
-        return ok("there are none yet")
-    with open_records(at.settings.data) as opened:
+    with existing_records(at.settings.data) as opened:
+        if opened is None:
+            return ok("there are none yet")
         docket = opened.appeals.docket(at.now)
     words = f"{docket.open:,} are open, {docket.overdue:,} of them overdue"
     if not docket.overdue:
@@ -70,10 +70,8 @@ def appeals(at: Installation) -> Finding:
 
 def _backlogs(at: Installation) -> Mapping[str, Backlog]:
     """What waits for whom, and what was put aside."""
-    if not (at.settings.data / RECORDS).exists():  # to open them would make them
-        return {}
-    with open_records(at.settings.data) as opened:
-        return {each.receiver: each for each in opened.outbox.backlogs()}
+    with existing_records(at.settings.data) as opened:
+        return {} if opened is None else {each.receiver: each for each in opened.outbox.backlogs()}
 
 
 def _unsigned(at: Installation) -> Iterator[Finding]:
