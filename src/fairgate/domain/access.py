@@ -59,3 +59,12 @@ class ApiKey:
         if self.revoked is not None:
             return "revoked"
         return "expired" if self.expires is not None and self.expires <= now else "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The caller may: the id and the name of the API key, and all its scopes. Without keys, id and name are empty."""
+
+    key: str
+    by: str
+    scopes: frozenset[Scope]

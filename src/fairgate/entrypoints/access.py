@@ -15,8 +15,9 @@ from ipaddress import ip_address
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from fairgate.domain.access import ApiKey, Scope
+from fairgate.domain.access import ApiKey, Granted, Scope
 from fairgate.domain.errors import BadSettings, FairgateError
+from fairgate.entrypoints.passes import PREFIX, Passes
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.clock import Clock
 
@@ -30,15 +31,6 @@ _ID_LENGTH = 8
 _SECRET_BYTES = 32
 _BEARER = re.compile(rb"(?i:bearer) +fg_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """The caller may: the id and the name of the API key, and all its scopes. Without keys, id and name are empty."""
-
-    key: str
-    by: str
-    scopes: frozenset[Scope]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +118,7 @@ _LACKS = {
     )
     for scope in Scope
 }
+_ENDED_PASS = _denied(401, "ended_pass", "this pass is not, or no longer, of this installation", _INVALID)
 _ANYONE = Granted("", "", frozenset(Scope) - {Scope.PERSONAL})
 #: Stands for every id that there is none of, so that such a key takes the same steps as one with a wrong secret.
 _NOBODY = _Entry(
@@ -137,11 +130,13 @@ class Access:
     """Checks callers against the API keys, as they were at the last `refresh`.
 
     While no key was ever made and `host` is loopback, everyone on this machine is granted everything but personal data.
+    With `passes`, who has one of those is let in by it.
     `check` is for one thread; `refresh` and `save_used` for one other.
     """
 
-    def __init__(self, keys: ApiKeys, clock: Clock, host: str) -> None:
+    def __init__(self, keys: ApiKeys, clock: Clock, host: str, passes: Passes | None = None) -> None:
         self._keys = keys
+        self._passes = passes
         self._clock = clock
         self._loopback = is_loopback(host)
         self._known: dict[bytes, _Entry] = {}
@@ -158,6 +153,9 @@ class Access:
         An unknown key and a wrong secret get the same answer after the same steps; that a key has expired or been
         revoked is told only to who has its secret.
         """
+        if self._passes is not None and authorization is not None and authorization.startswith(PREFIX):
+            granted = self._passes.check(authorization)
+            return _ENDED_PASS if granted is None else _if_it_has(granted, scope)
         if self.open:
             return _ANYONE if scope in _ANYONE.scopes else _NO_KEY
         match = _BEARER.fullmatch(authorization or b"")
@@ -171,13 +169,16 @@ class Access:
         if state != "active":
             return _ENDED[state]
         self._used[entry.key.id] = now
-        return entry.granted if scope in entry.granted.scopes else _LACKS[scope]
+        return _if_it_has(entry.granted, scope)
 
     def refresh(self) -> None:
         """Take over what has changed in the store since the last time; 10 us where nothing has.
 
-        Raises `KeysUnavailable`; the keys known before go on to count.
+        Raises `KeysUnavailable`, and `BadSettings` where the secret can't be read; what was known before goes on to
+        count.
         """
+        if self._passes is not None:
+            self._passes.refresh()
         version = self._keys.version()
         if version == self._version:
             return
@@ -197,6 +198,10 @@ class Access:
         if fresh:
             self._keys.used(fresh)
             self._saved |= fresh
+
+
+def _if_it_has(granted: Granted, scope: Scope) -> Verdict:
+    return granted if scope in granted.scopes else _LACKS[scope]
 
 
 @contextmanager

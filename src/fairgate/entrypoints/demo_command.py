@@ -23,6 +23,7 @@ from fairgate.entrypoints.demo_score import Decisions, Score, Shown, Turn
 from fairgate.entrypoints.demo_screen import Screen, line, print_summary, told, turn
 from fairgate.entrypoints.door.asgi import Application
 from fairgate.entrypoints.http_server import stop_on_signals
+from fairgate.entrypoints.passes import passes_of
 from fairgate.entrypoints.serve_command import application_of, listening, server_of
 from fairgate.ingest.decode import Taken
 from fairgate.pipeline.online import Outcome
@@ -54,7 +55,7 @@ def run(  # noqa: PLR0913 - one for each option
         keys = stack.enter_context(open_keys(settings))
         live = stack.enter_context(contextlib.closing(LivePipeline(settings, clock)))
         calm_collector()
-        access = Access(keys, clock, settings.door.host)
+        access = Access(keys, clock, settings.door.host, passes_of(settings, clock))
         opened = functools.partial(application_of, live, settings, access)
         demo = _Demo(console, played, clock, live, opened)
         # The server's own loop: without it each answer would wait for the caller's system to acknowledge half of it.

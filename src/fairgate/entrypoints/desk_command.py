@@ -11,6 +11,7 @@ from fairgate.backends.embedded.clock import SystemClock
 from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
 from fairgate.entrypoints.desk.app import app_of
+from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
@@ -21,6 +22,7 @@ from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
 from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
+from fairgate.entrypoints.passes import passes_of
 from fairgate.monitor.logs import configure
 from fairgate.settings import Settings
 from fairgate.wiring import open_keys
@@ -53,8 +55,9 @@ def run(settings: Settings) -> int:
         meters = Meters()
         jobs = Jobs(settings, clock, desk / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
-        hearing = Hearing(settings, records, audit)
-        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records, hearing)
+        door = AtTheDoor(settings.door, passes_of(settings, clock))
+        hearing = Hearing(settings, records, audit, door)
+        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records, door, hearing)
         return _serve(office, listener)
 
 

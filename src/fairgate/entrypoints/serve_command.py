@@ -13,6 +13,7 @@ from fairgate.entrypoints.door.connection import Connection
 from fairgate.entrypoints.door.door import Door, Live
 from fairgate.entrypoints.http_server import Server, listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.openapi import ALL_ROUTES
+from fairgate.entrypoints.passes import passes_of
 from fairgate.entrypoints.signing import signer_of
 from fairgate.entrypoints.supervisor import Supervisor, supervised_clerk, supervised_desk
 from fairgate.ingest.decode import Taken
@@ -41,7 +42,7 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
     with contextlib.ExitStack() as stack:
         keys = stack.enter_context(open_keys(settings))
         require_keys(settings.door.host, keys, clock.now())
-        access = Access(keys, clock, settings.door.host)
+        access = Access(keys, clock, settings.door.host, passes_of(settings, clock))
         stack.enter_context(kept_fresh(access))
         traces = stack.enter_context(traces_from(settings.telemetry.otlp_endpoint, settings.telemetry.otlp_share))
         live = stack.enter_context(contextlib.closing(LivePipeline(settings, clock)))

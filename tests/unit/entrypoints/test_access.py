@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairgate.backends.embedded.api_keys import SqliteApiKeys, open_api_keys
-from fairgate.domain.access import ApiKey, Scope
+from fairgate.domain.access import ApiKey, Granted, Scope
 from fairgate.domain.errors import BadSettings, KeysUnavailable
 from fairgate.entrypoints import access as module
-from fairgate.entrypoints.access import Access, Denied, Granted, Verdict, is_loopback, kept_fresh, new_key, require_keys
+from fairgate.entrypoints.access import Access, Denied, Verdict, is_loopback, kept_fresh, new_key, require_keys
 from fairgate.ports.api_keys import ApiKeys
 from tests.support import NOW, SetClock
 

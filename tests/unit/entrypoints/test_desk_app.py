@@ -16,6 +16,7 @@ from fairgate.domain.errors import DeskUnwritable
 from fairgate.entrypoints.access import Access, new_key
 from fairgate.entrypoints.desk import app as desk_app
 from fairgate.entrypoints.desk.app import app_of
+from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
@@ -25,6 +26,8 @@ from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers
+from fairgate.entrypoints.passes import passes_of
+from fairgate.secret_file import secrets_of
 from fairgate.settings import DeskSettings, DoorSettings, Settings, WebhookSettings
 from tests.support import SetClock
 
@@ -56,8 +59,13 @@ class Desk:
         access = Access(keys, clock, "127.0.0.1")
         jobs = Jobs(settings, clock, folder / "desk" / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
-        hearing = Hearing(settings, records, self.audit)
-        self.office = Office(settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, hearing)
+        secrets_of(folder)
+        self.passes = passes_of(settings, clock)
+        at_the_door = AtTheDoor(settings.door, self.passes)
+        hearing = Hearing(settings, records, self.audit, at_the_door)
+        self.office = Office(
+            settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, at_the_door, hearing
+        )
         self.application = app_of(self.office, lambda: None)
 
     def ask(

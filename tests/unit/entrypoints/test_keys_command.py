@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fairgate.backends.embedded.api_keys import open_api_keys
-from fairgate.domain.access import Scope
+from fairgate.domain.access import Granted, Scope
 from fairgate.domain.errors import BadRequest
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints import keys_command
-from fairgate.entrypoints.access import Access, Denied, Granted
+from fairgate.entrypoints.access import Access, Denied
 from fairgate.entrypoints.cli import main
 from tests.support import NOW, SetClock
 

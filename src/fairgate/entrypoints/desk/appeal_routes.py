@@ -3,15 +3,14 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from fairgate.domain.access import Scope
+from fairgate.domain.access import Granted, Scope
 from fairgate.domain.appeal import Appeal, AppealState, Ruling
 from fairgate.domain.event import moment
 from fairgate.domain.ledger import Subject
 from fairgate.enforce.subjects import ACCOUNT
-from fairgate.entrypoints.access import Granted
 from fairgate.entrypoints.desk.appeal_answers import (
     LARGEST,
     AppealAnswer,
@@ -86,7 +85,7 @@ async def appeal(number: Number, desk: Desk, granted: Reviewer) -> Response:
     response_model=AppealAnswer,
     responses=documented(401, 403, 404, 409, 413, 422, 503),
 )
-async def decide(number: Number, asked: DecisionAsked, request: Request, desk: Desk, granted: Reviewer) -> Response:
+async def decide(number: Number, asked: DecisionAsked, desk: Desk, granted: Reviewer) -> Response:
     """Decide an appeal. Scope `review`, and to grant one `enforce` at the door, which then undoes the action.
 
     Whoever took the action or filed the appeal may not, and that they tried is noted in the audit file.
@@ -94,8 +93,7 @@ async def decide(number: Number, asked: DecisionAsked, request: Request, desk: D
     if asked.spare is not None and not asked.granted:
         raise Refusal(422, "malformed", "nobody is spared where an appeal is refused", "spare")
     ruled = Ruling(asked.granted, desk.records.clock.now(), granted.by or ANYONE, asked.why)
-    key = request.headers.get("authorization")
-    return _json(_shown(desk, await desk.hearing.decide(number, granted, ruled, asked.spare, key), granted))
+    return _json(_shown(desk, await desk.hearing.decide(number, granted, ruled, asked.spare), granted))
 
 
 def _shown(desk: Office, appeal: Appeal, granted: Granted) -> AppealAnswer:

@@ -1,21 +1,22 @@
 """Appeals as the desk hears them: when one may be filed, who may decide it, and what happens then."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
+from fairgate.domain.access import Granted
 from fairgate.domain.appeal import Appeal, Ruling
 from fairgate.domain.errors import FairgateError
 from fairgate.domain.ledger import Entry
 from fairgate.domain.pack import Appeal as AppealTerms
 from fairgate.domain.windows import DAY
-from fairgate.entrypoints.access import Granted
+from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.terms import Terms
-from fairgate.entrypoints.desk.undoing import undo
 from fairgate.entrypoints.door.actions import PostUndo
 from fairgate.entrypoints.door.bodies import ANYONE
 from fairgate.ports.appeals import Filed, Wanted
@@ -32,8 +33,9 @@ _BARRED: Final = {
 class Hearing:
     """Files and decides appeals. Raises `Refusal`, and what `DeskRecords.do` raises: nothing is half done then."""
 
-    def __init__(self, settings: Settings, records: DeskRecords, audit: Audit) -> None:
+    def __init__(self, settings: Settings, records: DeskRecords, audit: Audit, door: AtTheDoor) -> None:
         self._settings = settings
+        self._door = door
         self._records = records
         self._audit = audit
         self._terms = Terms(settings.data)
@@ -69,8 +71,8 @@ class Hearing:
         asked = Appeal(-1, action, entry.subject, entry.by, now, by, due, words, ref)
         return _same(await self._records.do(lambda records: records.appeals.file(asked)), action, words, ref, by)
 
-    async def decide(self, number: int, granted: Granted, ruled: Ruling, spare: str | None, key: str | None) -> Appeal:
-        """Decide an appeal, and return it. `key` is the caller's own `Authorization` header.
+    async def decide(self, number: int, granted: Granted, ruled: Ruling, spare: str | None) -> Appeal:
+        """Decide an appeal, and return it.
 
         One that is granted has its action undone at the door first, and is decided once the door has done so: until
         then it is open, whatever is killed, and may be decided again.
@@ -84,12 +86,23 @@ class Hearing:
             if appeal.ruling is not None:
                 raise _decided()
             if ruled.granted:
-                await undo(self._settings.door, appeal.action, PostUndo(ruled.why, spare), key)
+                await self._undo(appeal.action, PostUndo(ruled.why, spare), granted)
             if not await self._records.do(lambda records: records.appeals.decide(number, ruled)):
                 raise _decided()
         finally:
             self._under_way.discard(number)
         return msgspec.structs.replace(appeal, ruling=ruled)
+
+    async def _undo(self, action: int, asked: PostUndo, granted: Granted) -> None:
+        try:
+            await self._door.post(f"/v1/actions/{action}/undo", asked, granted)
+        except Refusal as refusal:
+            if refusal.status != HTTPStatus.NOT_FOUND:
+                raise
+            what = (
+                "the action has ended by itself, or was undone long ago: nothing is left to undo, so refuse the appeal"
+            )
+            raise Refusal(409, "action_over", what) from refusal
 
     async def _check_in_time(self, entry: Entry, now: int) -> None:
         if entry.undone is not None:

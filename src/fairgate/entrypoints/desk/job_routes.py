@@ -8,8 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends
 from starlette.responses import FileResponse, Response
 
-from fairgate.domain.access import Scope
-from fairgate.entrypoints.access import Granted
+from fairgate.domain.access import Granted, Scope
 from fairgate.entrypoints.desk.answers import BacktestAsked, ExportAsked, JobAnswer, JobList, PackAsked
 from fairgate.entrypoints.desk.audit import fingerprint
 from fairgate.entrypoints.desk.jobs import GOING, Job

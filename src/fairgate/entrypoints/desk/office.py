@@ -8,8 +8,9 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
 
-from fairgate.domain.access import Scope
-from fairgate.entrypoints.access import Access, Denied, Granted
+from fairgate.domain.access import Granted, Scope
+from fairgate.entrypoints.access import Access, Denied
+from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
@@ -33,6 +34,7 @@ class Office:
     upkeep: Upkeep
     meters: Meters
     records: DeskRecords
+    door: AtTheDoor
     hearing: Hearing
 
     async def audited(self, granted: Granted, kind: str, query: str) -> str:

@@ -8,11 +8,10 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from fairgate.domain.access import Scope
+from fairgate.domain.access import Granted, Scope
 from fairgate.domain.event import moment
 from fairgate.domain.ledger import Subject
 from fairgate.enforce.subjects import ACCOUNT
-from fairgate.entrypoints.access import Granted
 from fairgate.entrypoints.dead_message import dead_message
 from fairgate.entrypoints.desk.answers import ActionHistory, DeadList, SentAgain, WebhookBacklog, WebhookList
 from fairgate.entrypoints.desk.office import Desk, needs

@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from fairgate.domain.access import Scope
-from fairgate.entrypoints.access import Granted
+from fairgate.domain.access import Granted, Scope
 from fairgate.entrypoints.desk.answers import SqlAnswer, SqlAsked
 from fairgate.entrypoints.desk.office import Desk, Office, needs
 from fairgate.entrypoints.desk.problems import documented, refusal_of

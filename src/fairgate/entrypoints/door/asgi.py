@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
+from fairgate.domain.access import Granted
 from fairgate.domain.access import Scope as KeyScope
 from fairgate.domain.errors import DeadlinePassed, LogError, PipelineStopped, QueueFull
-from fairgate.entrypoints.access import Access, Denied, Granted, of_this_machine
+from fairgate.entrypoints.access import Access, Denied, of_this_machine
 from fairgate.entrypoints.door.decide import CALL_SITE
 from fairgate.entrypoints.door.door import Door
 from fairgate.entrypoints.door.http import Request, Response, problem

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
+from fairgate.domain.access import Granted
 from fairgate.domain.access import Scope as KeyScope
 from fairgate.domain.errors import BadAmount, SharesUnusable
-from fairgate.entrypoints.access import Access, Denied, Granted, of_this_machine
+from fairgate.entrypoints.access import Access, Denied, of_this_machine
 from fairgate.entrypoints.door.http import Response, problem
 from fairgate.entrypoints.door.queue import Bodies, BodiesTooMany, BodyTooLarge, ClientGone, Receive
 from fairgate.entrypoints.share import handlers, leases, webhook
