@@ -297,12 +297,12 @@ class Records:
 @contextmanager
 def open_records(data: Path) -> Iterator[Records]:
     """The records of a data folder, made where they are missing. Closed on leaving. Raises `RecordsUnavailable`."""
-    from fairgate.backends.sql import records
+    from fairgate.backends.sql import sqlite
     from fairgate.backends.sql.appeals import SqlAppeals
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
 
-    with records.open_records(data / RECORDS) as opened:
+    with sqlite.open_records(data / RECORDS) as opened:
         yield Records(SqlLedger(opened), SqlOutbox(opened), SqlAppeals(opened))
 
 

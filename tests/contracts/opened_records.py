@@ -1,32 +1,65 @@
-"""Every implementation of the ledger's records, the outbox and the appeals, opened on a folder of its own."""
+"""Every implementation of the records' ports, by subject, opened on a folder of its own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
+import pytest
+
+from fairgate.backends.sql import sqlite
 from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
-from fairgate.backends.sql.records import open_records
+from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
+from tests.contracts import postgres
 
-Open = Callable[[Path], AbstractContextManager[tuple[LedgerRecords, Outbox]]]
-OpenAppeals = Callable[[Path], AbstractContextManager[Appeals]]
-
-
-@contextmanager
-def open_sql(folder: Path) -> Iterator[tuple[LedgerRecords, Outbox]]:
-    with open_records(folder / "records.db") as records:
-        yield SqlLedger(records), SqlOutbox(records)
+_Port = TypeVar("_Port")
+_Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
+Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
+OpenAppeals: TypeAlias = _Opened[Appeals]
 
 
-@contextmanager
-def open_sql_appeals(folder: Path) -> Iterator[Appeals]:
-    with open_records(folder / "records.db") as records:
-        yield SqlAppeals(records)
+def on_every_data_base(of: Callable[[Records], _Port]) -> pytest.MarkDecorator:
+    """Runs a test with `opened` for each data base: what opens a port on it, in a folder."""
+    return pytest.mark.parametrize(
+        "opened",
+        [
+            pytest.param(_opening(of, _sqlite), id="sqlite"),
+            pytest.param(in_postgres(of), id="postgres", marks=pytest.mark.server),
+        ],
+    )
 
 
-IMPLEMENTATIONS: dict[str, Open] = {"sql": open_sql}
-APPEALS: dict[str, OpenAppeals] = {"sql": open_sql_appeals}
+def in_postgres(of: Callable[[Records], _Port]) -> _Opened[_Port]:
+    """Opens a port on PostgreSQL: for tests with the mark `server`."""
+    return _opening(of, postgres.open_records)
+
+
+def ledger_and_outbox(records: Records) -> tuple[LedgerRecords, Outbox]:
+    return SqlLedger(records), SqlOutbox(records)
+
+
+def appeals(records: Records) -> Appeals:
+    return SqlAppeals(records)
+
+
+def _opening(of: Callable[[Records], _Port], opens: _Opened[Records]) -> _Opened[_Port]:
+    @contextmanager
+    def opened(folder: Path) -> Iterator[_Port]:
+        with opens(folder) as records:
+            yield of(records)
+
+    return opened
+
+
+def _sqlite(folder: Path) -> AbstractContextManager[Records]:
+    return sqlite.open_records(folder / "records.db")
+
+
+#: As the planted mutants are opened: what they have wrong is wrong on every data base.
+open_sql: Open = _opening(ledger_and_outbox, _sqlite)
+open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)

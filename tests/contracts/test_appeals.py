@@ -19,10 +19,10 @@ from fairgate.domain.appeal import Appeal, AppealState, Ruling
 from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import Subject
 from fairgate.ports.appeals import Appeals, Docket, Filed, Wanted
-from tests.contracts.opened_records import APPEALS, OpenAppeals, open_sql_appeals
+from tests.contracts.opened_records import OpenAppeals, appeals, in_postgres, on_every_data_base, open_sql_appeals
 from tests.contracts.planting import Edit, planted
 
-implementations = pytest.mark.parametrize("opened", APPEALS.values(), ids=APPEALS.keys())
+implementations = on_every_data_base(appeals)
 
 TIMES = (0, 1, 2, 1_796_000_000_000_000)
 CALLERS, REFS = ("help desk", "shop", ""), ("1", "2", "ticket ✓ 😀", "'\"\\")
@@ -184,12 +184,20 @@ def test_a_story(opened: OpenAppeals, tmp_path: Path) -> None:
     follows_the_model(opened, tmp_path, STORY)
 
 
-@implementations
 @given(sessions=SESSIONS)
 def test_appeals_stay_until_they_are_decided_and_afterwards(
-    opened: OpenAppeals, tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
 ) -> None:
-    follows_the_model(opened, tmp_path_factory.mktemp("appeals"), sessions)
+    follows_the_model(open_sql_appeals, tmp_path_factory.mktemp("appeals"), sessions)
+
+
+@pytest.mark.server
+@settings(max_examples=20)
+@given(sessions=SESSIONS)
+def test_appeals_stay_until_they_are_decided_and_afterwards_in_postgres(
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
+) -> None:
+    follows_the_model(in_postgres(appeals), tmp_path_factory.mktemp("appeals"), sessions)
 
 
 @implementations

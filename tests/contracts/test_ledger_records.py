@@ -19,10 +19,10 @@ from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import FOREVER, Entry, Subject, Undone
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 from fairgate.ports.outbox import Outbox
-from tests.contracts.opened_records import IMPLEMENTATIONS, Open, open_sql
+from tests.contracts.opened_records import Open, in_postgres, ledger_and_outbox, on_every_data_base, open_sql
 from tests.contracts.planting import Edit, planted
 
-implementations = pytest.mark.parametrize("opened", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys())
+implementations = on_every_data_base(ledger_and_outbox)
 
 #: Few of everything, so that much meets; times before 1970, now, and far ahead.
 SUBJECTS = (Subject("account", "a"), Subject("account", "b"), Subject("ip", "a"), Subject("", "Größe ✓ 'q\" 😀"))
@@ -196,12 +196,18 @@ def test_a_story(opened: Open, tmp_path: Path) -> None:
     follows_the_model(opened, tmp_path, STORY)
 
 
-@implementations
 @given(sessions=SESSIONS)
-def test_what_was_taken_in_is_found(
-    opened: Open, tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
+def test_what_was_taken_in_is_found(tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]) -> None:
+    follows_the_model(open_sql, tmp_path_factory.mktemp("ledger"), sessions)
+
+
+@pytest.mark.server
+@settings(max_examples=20)
+@given(sessions=SESSIONS)
+def test_what_was_taken_in_is_found_in_postgres(
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
 ) -> None:
-    follows_the_model(opened, tmp_path_factory.mktemp("ledger"), sessions)
+    follows_the_model(in_postgres(ledger_and_outbox), tmp_path_factory.mktemp("ledger"), sessions)
 
 
 # ------------------------------------------------------------------------------------------------------------- at once

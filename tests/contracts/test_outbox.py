@@ -18,10 +18,10 @@ from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import Subject
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 from fairgate.ports.outbox import Backlog, Letter, Outbox
-from tests.contracts.opened_records import IMPLEMENTATIONS, Open, open_sql
+from tests.contracts.opened_records import Open, in_postgres, ledger_and_outbox, on_every_data_base, open_sql
 from tests.contracts.planting import Edit, planted
 
-implementations = pytest.mark.parametrize("opened", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS.keys())
+implementations = on_every_data_base(ledger_and_outbox)
 
 #: Their order is that of their letters' code points.
 RECEIVERS = ("B", "a", "b", "Ä")
@@ -229,12 +229,20 @@ def test_a_story(opened: Open, tmp_path: Path) -> None:
     follows_the_model(opened, tmp_path, STORY)
 
 
-@implementations
 @given(sessions=SESSIONS)
 def test_letters_wait_until_they_arrive_or_are_given_up(
-    opened: Open, tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
 ) -> None:
-    follows_the_model(opened, tmp_path_factory.mktemp("outbox"), sessions)
+    follows_the_model(open_sql, tmp_path_factory.mktemp("outbox"), sessions)
+
+
+@pytest.mark.server
+@settings(max_examples=20)
+@given(sessions=SESSIONS)
+def test_letters_wait_until_they_arrive_or_are_given_up_in_postgres(
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
+) -> None:
+    follows_the_model(in_postgres(ledger_and_outbox), tmp_path_factory.mktemp("outbox"), sessions)
 
 
 @implementations

@@ -79,12 +79,12 @@ class FairgateError(Exception):
 
 
 class AtPlace(FairgateError):
-    """Something is wrong with a file or a folder.
+    """Something is wrong with a file, a folder or a data base.
 
     `where` is the one concerned, `what` happened there, and `remedy` is what to do, as a sentence.
     """
 
-    def __init__(self, where: Path, what: str, remedy: str) -> None:
+    def __init__(self, where: Path | str, what: str, remedy: str) -> None:
         super().__init__(where, what, remedy)
         self.where, self.what, self.remedy = where, what, remedy
 
@@ -94,6 +94,8 @@ class AtPlace(FairgateError):
 
 class LogError(AtPlace):
     """The event log cannot be used."""
+
+    where: Path
 
 
 class LogUnavailable(LogError):

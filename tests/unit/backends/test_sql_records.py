@@ -28,11 +28,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, MetaData, Table, Text, create_engine, event, inspect, make_url
 
-from fairgate.backends.sql import records as module
+from fairgate.backends.sql import records as records_module
+from fairgate.backends.sql import sqlite as module
 from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
-from fairgate.backends.sql.records import Records, migrations, open_records
+from fairgate.backends.sql.records import Records, migrations
+from fairgate.backends.sql.sqlite import open_records
 from fairgate.backends.sql.tables import METADATA
 from fairgate.domain.action import Action
 from fairgate.domain.appeal import Appeal, AppealState, Ruling
@@ -340,7 +342,7 @@ def test_a_newer_fairgate_that_migrates_it_at_the_same_time_is_noticed(
             connection.execute("insert into alembic_version values ('later')")
         yield
 
-    monkeypatch.setattr(module, "_MIGRATING", late())
+    monkeypatch.setattr(records_module, "_MIGRATING", late())
     with pytest.raises(RecordsUnavailable, match="it has revision later"), open_records(path):
         pass
 
@@ -420,7 +422,7 @@ def test_queries_go_by_an_index_and_can_be_asked_of_postgres(path: Path) -> None
 CHILD = """
 import sys
 from pathlib import Path
-from fairgate.backends.sql.records import open_records
+from fairgate.backends.sql.sqlite import open_records
 from tests.unit.backends.test_sql_records import take
 
 print("ready", flush=True)
