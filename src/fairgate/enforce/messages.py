@@ -24,12 +24,17 @@ SWITCH_KIND: Final = "switch"
 
 
 class What(StrEnum):
-    """What happened to an entry of the ledger. `SWITCHED`: its action, or all enforcement, was switched off or on."""
+    """What happened to an entry of the ledger.
+
+    `SWITCHED`: its action, or all enforcement, was switched off or on. `REDEFINED`: a pack went live that says other
+    things of its action.
+    """
 
     TAKEN = "taken"
     UNDONE = "undone"
     ENDED = "ended"
     SWITCHED = "switched"
+    REDEFINED = "redefined"
 
 
 class Cause(msgspec.Struct):
@@ -68,7 +73,7 @@ class Messages:
 
     def __init__(self, ledger: Ledger, specs: Mapping[Action, ActionSpec], reasons: Mapping[str, Reason]) -> None:
         self._ledger = ledger
-        self._specs = specs
+        self.specs = specs
         self._reasons = reasons
 
     def changed(self, name: str, entry: Entry, what: What, now: int, off: AbstractSet[Action]) -> Message:
@@ -78,7 +83,7 @@ class Messages:
         """
         subject = entry.subject
         standing = self._ledger.standing(subject, now)
-        shown = standing_of(subject, entitlements(standing, self._specs, off), self._reasons)
+        shown = standing_of(subject, entitlements(standing, self.specs, off), self._reasons)
         cause = Cause(entry.number, entry.action.word, what, automated=not entry.by_person)
         return _message(name, subject, STANDING_CHANGED, Changed(shown, cause), now)
 
@@ -90,7 +95,7 @@ def name_of(entry: Entry, what: What, said: int) -> str:
     no dot in it, which Standard Webhooks has between an id and what follows.
     """
     undone = entry.undone.at if entry.undone is not None else 0
-    time = {What.TAKEN: entry.starts, What.UNDONE: undone, What.ENDED: entry.ends, What.SWITCHED: said}[what]
+    time = {What.TAKEN: entry.starts, What.UNDONE: undone, What.ENDED: entry.ends}.get(what, said)
     return f"action_{entry.number}_{what}-{time:x}"
 
 

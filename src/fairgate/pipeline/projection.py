@@ -6,7 +6,7 @@ from typing import Final
 from fairgate.decide.policy import ALL_RULES
 from fairgate.domain.action import SWITCH, Action, switched_off
 from fairgate.domain.ledger import Entry, Undone
-from fairgate.domain.pack import Pack
+from fairgate.domain.pack import ActionSpec, Pack
 from fairgate.domain.windows import SECOND
 from fairgate.enforce.ledger import Ledger
 from fairgate.enforce.messages import Messages, What, name_of, switched
@@ -105,7 +105,7 @@ class Projection:
                 if (name in self._off) != record.off:  # else it is only said again
                     self._switch(number, record)
             case PackRecord():
-                self._messages = self._made(self._compile_pack(record.files))
+                self._go_live(number, record)
             case _:
                 pass  # nothing that stands about anybody
 
@@ -124,13 +124,21 @@ class Projection:
         name, now = record.rule, record.received
         (self._off.add if record.off else self._off.discard)(name)
         self._said.append(switched(_ALL if name == ALL_RULES else name, number, now, off=record.off))
-        concerned = {
-            entry.subject: entry
-            for entry in self._ledger
-            if entry.stands(now) and name in (ALL_RULES, f"{SWITCH}{entry.action.word}")
-        }
+        self._tell_all(number, What.SWITCHED, now, lambda action: name in (ALL_RULES, f"{SWITCH}{action.word}"))
+
+    def _go_live(self, number: int, record: PackRecord) -> None:
+        """A pack goes live, or is only said again: tell those of whose actions it says something else."""
+        before = self._messages_at(number - 1) if number > self._log.begin() and len(self._ledger) else None
+        now = self._messages = self._made(self._compile_pack(record.files))
+        if before is not None:
+            others = {each for each in Action if _meaning(before.specs.get(each)) != _meaning(now.specs.get(each))}
+            self._tell_all(number, What.REDEFINED, record.received, others.__contains__)
+
+    def _tell_all(self, number: int, what: What, now: int, concerns: Callable[[Action], bool]) -> None:
+        """Tell how all those stand on whom an action stands that is concerned, each once."""
+        concerned = {entry.subject: entry for entry in self._ledger if entry.stands(now) and concerns(entry.action)}
         for entry in concerned.values():
-            self._tell(number, entry, What.SWITCHED, now)
+            self._tell(number, entry, what, now)
 
     def _undo(self, number: int, undone_number: int, undone: Undone) -> None:
         """Undo an entry, unless it has ended and is forgotten, or was undone before."""
@@ -155,11 +163,18 @@ class Projection:
         name, now = name_of(entry, what, now), max(now, self._read.time)
         if not self._receivers:
             return
-        if self._messages is None:
-            at = min(number, self._log.end() - 1)
-            self._messages = self._made(self._compile_pack(live_pack(self._log, at).files))
+        self._messages = self._messages_at(min(number, self._log.end() - 1))
         off = frozenset(Action) if ALL_RULES in self._off else switched_off(self._off)
         self._said.append(self._messages.changed(name, entry, what, now, off))
 
+    def _messages_at(self, number: int) -> Messages:
+        """Those of the pack that is live: the last one that was read, and after a start the one at a record."""
+        return self._messages or self._made(self._compile_pack(live_pack(self._log, number).files))
+
     def _made(self, pack: Pack) -> Messages:
         return Messages(self._ledger, pack.actions, pack.reasons)
+
+
+def _meaning(spec: ActionSpec | None) -> object:
+    """What an action that stands means, wherever the pack says so; for how long is said of each when it is taken."""
+    return None if spec is None else (spec.use, spec.spend, spec.rate, spec.models, spec.challenge)

@@ -22,7 +22,7 @@ from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.projection import Projection
 from fairgate.ports.outbox import Letter
 from fairgate.wiring import Records, open_records
-from tests.support import NOW, SetClock, body, open_pipeline, request
+from tests.support import NOW, PACK, SetClock, body, open_pipeline, request
 from tests.unit.pipeline.live import answers
 
 ACCOUNTS = ("a", "b")
@@ -97,9 +97,9 @@ def _data(letter: Letter) -> Changed | Switched:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
+def world(folder: Path, pack: str = PACK) -> Iterator[World]:
     clock = SetClock()
-    with open_pipeline(folder, clock=clock) as pipeline, open_records(folder) as records:
+    with open_pipeline(folder, pack, clock=clock) as pipeline, open_records(folder) as records:
         made = World(pipeline, records, folder, clock)
         with closing(made.log):
             yield made
@@ -245,6 +245,24 @@ def test_a_standing_is_told_in_the_words_of_the_pack_that_is_live(tmp_path: Path
     assert told.standing.reasons == ["Many accounts were made in a short time."]
     assert told.standing.challenges == ["captcha"]
     assert told.cause.automated
+
+
+def test_a_pack_that_says_other_things_of_an_action_is_told_to_those_it_stands_on(tmp_path: Path) -> None:
+    other = PACK.replace('challenge = "captcha"', 'challenge = "phone"')
+    assert other != PACK
+    with world(tmp_path) as tried:
+        tried.act("a", Action.CHALLENGE)
+        tried.act("b", Action.BAN)
+        tried.catch_up()
+    for text in ("\n" + PACK, other, other):  # what only stands elsewhere, or is said again, changes nothing
+        with world(tmp_path, text) as tried:
+            tried.pipeline.restate()
+            tried.catch_up()
+    with world(tmp_path, other) as tried:
+        told = tried.told()[2:]
+    assert [(name, data.cause.what, data.standing.challenges) for name, data in told if isinstance(data, Changed)] == [
+        ("action_0_redefined", "redefined", ["phone"])
+    ]
 
 
 def test_a_long_log_is_read_in_steps_and_is_not_told_of_at_every_one(
