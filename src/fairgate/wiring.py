@@ -35,6 +35,7 @@ from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.appeals import Appeals
+from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
 from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
@@ -46,7 +47,7 @@ _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
-#: The data base of ledger, outbox and appeals.
+#: The data base of ledger, outbox, appeals and cases.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -292,6 +293,9 @@ class Records:
     ledger: LedgerRecords
     outbox: Outbox
     appeals: Appeals
+    cases: Cases
+    case_queue: CaseQueue
+    case_feed: CaseFeed
 
 
 @contextmanager
@@ -299,11 +303,19 @@ def open_records(data: Path) -> Iterator[Records]:
     """The records of a data folder, made where they are missing. Closed on leaving. Raises `RecordsUnavailable`."""
     from fairgate.backends.sql import sqlite
     from fairgate.backends.sql.appeals import SqlAppeals
+    from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
 
     with sqlite.open_records(data / RECORDS) as opened:
-        yield Records(SqlLedger(opened), SqlOutbox(opened), SqlAppeals(opened))
+        yield Records(
+            ledger=SqlLedger(opened),
+            outbox=SqlOutbox(opened),
+            appeals=SqlAppeals(opened),
+            cases=SqlCases(opened),
+            case_queue=SqlCaseQueue(opened),
+            case_feed=SqlCaseFeed(opened),
+        )
 
 
 @contextmanager

@@ -1,0 +1,213 @@
+"""Cases by SQL. They are owned here: nothing else has them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, Select, and_, bindparam, case, delete, false, func, insert, or_, select, true, update
+
+from fairgate.backends.sql.case_rows import (
+    add,
+    case_of,
+    facts_in,
+    facts_of,
+    facts_row,
+    open_about,
+    put,
+    ready,
+    write_happenings,
+)
+from fairgate.backends.sql.records import Records, execute_each
+from fairgate.backends.sql.tables import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
+from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening, Stake
+from fairgate.ports.cases import CaseFeed, CaseQueue, Cases, CasesWanted, Opened, Waiting
+
+_COLUMNS = CASE.c
+_OPEN = _COLUMNS.state == CaseState.OPEN.value
+
+
+class SqlCases(Cases):
+    """The cases in a data base."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def open(self, asked: Case) -> Opened:
+        """See the port."""
+        under = select(CASE).where(_COLUMNS.opened_by == asked.opened_by, _COLUMNS.ref == asked.ref)
+        with self._records.writing() as connection:  # from the first look on: no other can open one in between
+            row = connection.execute(under).first() if asked.ref else None
+            row = row or open_about(connection, asked.accounts)
+            if row is not None:
+                return Opened(case_of(row), new=False)
+            number = add(connection, asked, asked.opened)
+            write_happenings(connection, number, [Happening(asked.opened, asked.opened_by, "opened", asked.why)])
+            return Opened(msgspec.structs.replace(asked, number=number), new=True)
+
+    def get(self, number: int) -> Case | None:
+        """See the port."""
+        found = _found(self._records, select(CASE).where(_COLUMNS.number == number))
+        return found[0] if found else None
+
+    def store(self, case: Case, happenings: Sequence[Happening]) -> bool:
+        """See the port."""
+        with self._records.writing() as connection:
+            if not put(connection, case):
+                return False
+            write_happenings(connection, case.number, happenings)
+            return True
+
+    def merge(self, kept: Case, merged: Case, happenings: Sequence[Happening]) -> bool:
+        """See the port."""
+        both = select(CASE).where(_COLUMNS.number.in_([kept.number, merged.number]))
+        now = happenings[0].at
+        with self._records.writing() as connection:
+            facts = {row.number: facts_of(row) for row in connection.execute(both)}
+            before = select(CASE.c.number).where(
+                or_(
+                    *(
+                        and_(_COLUMNS.number == each.number, _COLUMNS.version == each.version - 1)
+                        for each in (kept, merged)
+                    )
+                )
+            )
+            if (
+                len(connection.execute(before).all()) != len({kept.number, merged.number})
+                or kept.number == merged.number
+            ):
+                return False
+            for each in (merged, kept):
+                put(connection, each)
+                write_happenings(connection, each.number, happenings)
+            joined = facts[kept.number].joined(facts[merged.number], now)
+            connection.execute(update(CASE).where(_COLUMNS.number == kept.number).values(facts_row(joined, now)))
+            return True
+
+    def found(self, wanted: CasesWanted, after: int, limit: int) -> list[Case]:
+        """See the port."""
+        chosen = select(CASE).where(_COLUMNS.number > after)
+        if wanted.state is not None:
+            chosen = chosen.where(_COLUMNS.state == wanted.state.value)
+        if wanted.claimed_by is not None:
+            chosen = chosen.where(_COLUMNS.claimed_by == wanted.claimed_by)
+        if wanted.escalated is not None:
+            chosen = chosen.where(_COLUMNS.escalated == (true() if wanted.escalated else false()))
+        if wanted.account is not None:
+            about = select(CASE_MEMBER.c.number).where(CASE_MEMBER.c.account == wanted.account)
+            chosen = chosen.where(_COLUMNS.number.in_(about))
+        return _found(self._records, chosen.order_by(_COLUMNS.number).limit(limit))
+
+    def history(self, number: int) -> list[Happening]:
+        """See the port."""
+        happened = CASE_HAPPENING.c
+        chosen = select(CASE_HAPPENING).where(happened.number == number).order_by(happened.place)
+        with self._records.reading() as connection:
+            return [Happening(row.at, row.by_whom, row.what, row.said) for row in connection.execute(chosen).all()]
+
+
+class SqlCaseQueue(CaseQueue):
+    """The open cases in a data base."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def best(self, now: int, *, escalated: bool, after: Case | None, limit: int) -> list[Case]:
+        """See the port."""
+        chosen = select(CASE).where(ready(now, escalated=escalated))
+        if after is not None:
+            place = select(_COLUMNS.value).where(_COLUMNS.number == after.number).scalar_subquery()
+            behind = or_(_COLUMNS.value < place, and_(_COLUMNS.value == place, _COLUMNS.number < after.number))
+            chosen = chosen.where(behind)
+        # Both from the greatest down, so that the index is read backwards.
+        return _found(self._records, chosen.order_by(_COLUMNS.value.desc(), _COLUMNS.number.desc()).limit(limit))
+
+    def counted(self, now: int, *, uncertain: bool) -> int:
+        """See the port."""
+        with self._records.reading() as connection:
+            count: int = connection.execute(_drawn(select(func.count()), now, uncertain=uncertain)).scalar_one()
+            return count
+
+    def nth(self, now: int, place: int, *, uncertain: bool) -> Case | None:
+        """See the port."""
+        number = _drawn(select(_COLUMNS.number), now, uncertain=uncertain).order_by(_COLUMNS.number)
+        one = number.offset(place).limit(1).scalar_subquery()
+        found = _found(self._records, select(CASE).where(_COLUMNS.number == one))
+        return found[0] if found else None
+
+    def rank(self, now: int, before: int, limit: int) -> int:
+        """See the port."""
+        stale = select(CASE).where(_OPEN, _COLUMNS.ranked < before).order_by(_COLUMNS.ranked).limit(limit)
+        with self._records.writing() as connection:
+            rows = connection.execute(stale).all()
+            valued = [
+                {"ranked_case": row.number, "value": facts_of(row).stake.value(now), "ranked": now} for row in rows
+            ]
+            execute_each(connection, update(CASE).where(_COLUMNS.number == bindparam("ranked_case")), valued)
+            return len(rows)
+
+    def waiting(self, now: int) -> Waiting:
+        """See the port."""
+        is_ready = func.coalesce(func.sum(case((_COLUMNS.ready_at <= now, 1), else_=0)), 0)
+        oldest = func.coalesce(func.min(_COLUMNS.opened), 0)
+        minutes = func.coalesce(func.sum(_COLUMNS.minutes), 0.0)
+        with self._records.reading() as connection:
+            return Waiting(*connection.execute(select(func.count(), is_ready, oldest, minutes).where(_OPEN)).one())
+
+
+class SqlCaseFeed(CaseFeed):
+    """What decisions do to the cases in a data base."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def fed(self) -> int:
+        """See the port."""
+        with self._records.reading() as connection:
+            return connection.execute(select(CASE_FED.c.sequence)).scalar_one_or_none() or 0
+
+    def feed(self, upto: int, findings: Sequence[Finding], used: Mapping[str, Stake], now: int, terms: Facts) -> None:
+        """See the port."""
+        with self._records.writing() as connection:
+            fed = connection.execute(select(CASE_FED.c.sequence)).scalar_one_or_none() or 0
+            if upto <= fed:
+                return
+            connection.execute(delete(CASE_FED))
+            connection.execute(insert(CASE_FED), {"sequence": upto})
+            for finding in findings:
+                if finding.event < fed:
+                    continue
+                row = open_about(connection, [finding.account])
+                if row is None:
+                    opened = Case(-1, (finding.account,), terms.fed(finding), finding.at)
+                    number = add(connection, opened, now)
+                    write_happenings(connection, number, [Happening(finding.at, "", "opened", finding.action.word)])
+                else:
+                    values = facts_row(facts_of(row).fed(finding), now)
+                    connection.execute(update(CASE).where(_COLUMNS.number == row.number).values(values))
+            for account, stake in used.items():
+                row = open_about(connection, [account])
+                if row is not None:
+                    facts = facts_of(row)
+                    burns = msgspec.structs.replace(facts.stake, burn=stake.burn, at=stake.at)
+                    values = facts_row(msgspec.structs.replace(facts, stake=burns), now)
+                    connection.execute(update(CASE).where(_COLUMNS.number == row.number).values(values))
+
+    def burning(self, after: int) -> tuple[int, Mapping[str, Stake]]:
+        """See the port."""
+        member = CASE_MEMBER.c
+        joined = select(member.account, CASE.c.number, CASE.c.facts).join(CASE, member.number == _COLUMNS.number)
+        with self._records.reading() as connection:
+            last = connection.execute(select(func.coalesce(func.max(_COLUMNS.number), 0))).scalar_one()
+            rows = connection.execute(joined.where(member.open == true(), _COLUMNS.number > after)).all()
+            return last, {account: facts_in(facts).stake for account, _, facts in rows}
+
+
+def _found(records: Records, chosen: Select[Any]) -> list[Case]:
+    with records.reading() as connection:
+        rows: Sequence[Row[Any]] = connection.execute(chosen).all()
+        return [case_of(row) for row in rows]
+
+
+def _drawn(chosen: Select[Any], now: int, *, uncertain: bool) -> Select[Any]:
+    chosen = chosen.where(ready(now, escalated=False))
+    return chosen.where(_COLUMNS.uncertain == true()) if uncertain else chosen

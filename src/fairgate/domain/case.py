@@ -1,0 +1,207 @@
+"""Cases: what waits for a person's judgement, what is at stake meanwhile, and how it was judged.
+
+Times are microseconds since 1970 UTC, money is in dollars.
+"""
+
+from enum import StrEnum
+from math import exp
+from typing import TypeVar
+
+import msgspec
+
+from fairgate.domain.action import Action
+from fairgate.domain.windows import HOUR
+
+#: Who is bad with a probability in between is uncertain.
+UNCERTAIN = (0.35, 0.65)
+#: Events, reasons and pieces of evidence that a case keeps: the newest.
+MOST_KEPT = 20
+
+
+class CaseState(StrEnum):
+    """What has become of a case. One that is merged lives on in another."""
+
+    OPEN = "open"
+    DECIDED = "decided"
+    MERGED = "merged"
+
+
+class Outcome(StrEnum):
+    """What a person found out about who is behind the accounts of a case."""
+
+    BAD = "bad"
+    BENIGN = "benign"
+    UNKNOWN = "unknown"
+
+
+class Stake(msgspec.Struct, frozen=True, gc=False):
+    """What a review is worth, by what happens with and without it.
+
+    `probability` that whoever is behind the accounts is bad. Then they burn `burn` dollars of compute an hour, which
+    fades as `at` is past (see `burning`), for `hours` until they are caught otherwise. To act on somebody honest costs
+    `wrong` dollars. A review takes `minutes`, and errs with the probability `error`.
+    """
+
+    probability: float
+    burn: float
+    at: int
+    hours: float
+    wrong: float
+    minutes: float
+    error: float = 0.05
+
+    def burning(self, now: int) -> float:
+        """Dollars an hour at a time: what was used counts less by a factor of e for each hour since."""
+        return self.burn * exp(-max(0, now - self.at) / HOUR)
+
+    def used(self, dollars: float, now: int) -> "Stake":
+        """The stake after so much was used at a time."""
+        return msgspec.structs.replace(self, burn=self.burning(now) + dollars, at=max(now, self.at))
+
+    def cost_without(self, now: int) -> float:
+        """What is expected to be lost if nobody looks: by leaving them alone or by acting, whichever loses less."""
+        return min(self._harm(now), (1 - self.probability) * self.wrong)
+
+    def cost_after(self, now: int) -> float:
+        """What is expected to be lost after a review, by its errors."""
+        return self.error * (self._harm(now) + (1 - self.probability) * self.wrong)
+
+    def value(self, now: int) -> float:
+        """What a minute of review saves, in dollars; never below 0, as nobody has to look."""
+        return max(0.0, self.cost_without(now) - self.cost_after(now)) / self.minutes
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether it can hardly be said if they are bad."""
+        return UNCERTAIN[0] <= self.probability <= UNCERTAIN[1]
+
+    def _harm(self, now: int) -> float:
+        return self.probability * self.burning(now) * self.hours
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """A decision on an event of an account that calls for somebody to look: its event, and what spoke for it.
+
+    `event` is the number of its record in the log.
+    """
+
+    account: str
+    event: int
+    at: int
+    action: Action
+    probability: float
+    reasons: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """What speaks for a case and what is at stake, as it grows by itself while decisions are made.
+
+    `suggested` is the gravest action that was decided on, `reasons` are codes of the pack, `evidence` the rules and
+    lists that spoke, `events` the numbers of the records in the log: the newest of each, first.
+    """
+
+    stake: Stake
+    suggested: Action = Action.ALLOW
+    reasons: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    events: tuple[int, ...] = ()
+
+    def fed(self, found: Finding) -> "Facts":
+        """The facts with one finding more. The likeliest one says how likely it is that they are bad."""
+        probability = max(self.stake.probability, found.probability)
+        return Facts(
+            stake=msgspec.structs.replace(self.stake, probability=probability),
+            suggested=max(self.suggested, found.action),
+            reasons=_newest(found.reasons, self.reasons),
+            evidence=_newest(found.evidence, self.evidence),
+            events=_newest((found.event,), self.events),
+        )
+
+    def joined(self, other: "Facts", now: int) -> "Facts":
+        """The facts of both, as one actor's: the accounts burn together."""
+        stake = msgspec.structs.replace(
+            self.stake,
+            probability=max(self.stake.probability, other.stake.probability),
+            burn=self.stake.burning(now) + other.stake.burning(now),
+            at=now,
+            wrong=self.stake.wrong + other.stake.wrong,
+        )
+        return Facts(
+            stake=stake,
+            suggested=max(self.suggested, other.suggested),
+            reasons=_newest(self.reasons, other.reasons),
+            evidence=_newest(self.evidence, other.evidence),
+            events=tuple(sorted({*self.events, *other.events}, reverse=True)[:MOST_KEPT]),
+        )
+
+
+class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """That somebody is at a case, until a time."""
+
+    by: str
+    until: int
+
+
+class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a case was judged: by whom, when and why, how sure they were (above 0 to 1), and what was done."""
+
+    outcome: Outcome
+    action: Action
+    reasons: tuple[str, ...]
+    confidence: float
+    at: int
+    by: str
+    why: str
+
+
+class Case(msgspec.Struct, frozen=True, gc=False):
+    """A case about accounts that are thought to be one actor's.
+
+    `number` counts cases; -1 stands for none yet. `opened_by` is who opened it, empty where a decision did; `ref` is
+    their own name for it. `propensity` is the probability with which it was drawn for review where that was by lot, and
+    1 else. Who is `barred` must not judge it. `version` goes up with each change that a person makes.
+    """
+
+    number: int
+    accounts: tuple[str, ...]
+    facts: Facts
+    opened: int
+    opened_by: str = ""
+    why: str = ""
+    ref: str = ""
+    version: int = 1
+    state: CaseState = CaseState.OPEN
+    claim: Claim | None = None
+    snoozed_until: int = 0
+    escalated: bool = False
+    barred: tuple[str, ...] = ()
+    propensity: float = 1.0
+    merged_into: int | None = None
+    verdict: Verdict | None = None
+
+    def claimed(self, now: int) -> str | None:
+        """Who is at it at a time; None for nobody."""
+        return self.claim.by if self.claim is not None and now < self.claim.until else None
+
+    @property
+    def ready_at(self) -> int:
+        """When it can be given to somebody, unless something changes before."""
+        return max(self.snoozed_until, 0 if self.claim is None else self.claim.until)
+
+
+class Happening(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What somebody did to a case, or a decision (`by` is empty then), and what they said."""
+
+    at: int
+    by: str
+    what: str
+    said: str
+
+
+_Value = TypeVar("_Value")
+
+
+def _newest(new: tuple[_Value, ...], old: tuple[_Value, ...]) -> tuple[_Value, ...]:
+    """The new before the old, each once, and no more than are kept."""
+    return tuple(dict.fromkeys((*new, *old)))[:MOST_KEPT]

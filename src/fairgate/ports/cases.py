@@ -1,0 +1,123 @@
+"""Cases, kept until somebody has judged them, and afterwards."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening, Stake
+
+
+class Opened(NamedTuple):
+    """The case that is there now, and whether it is the one that was to be opened.
+
+    Else one with the same `ref` of the same person was there, or an open one about one of the accounts.
+    """
+
+    case: Case
+    new: bool
+
+
+class CasesWanted(NamedTuple):
+    """Which cases are asked for: those of a state, about an account, claimed by somebody, escalated; None for any."""
+
+    state: CaseState | None = None
+    account: str | None = None
+    claimed_by: str | None = None
+    escalated: bool | None = None
+
+
+class Waiting(NamedTuple):
+    """How many cases are open, how many of them are ready, when the oldest was opened, and minutes of work in all."""
+
+    open: int = 0
+    ready: int = 0
+    oldest: int = 0
+    minutes: float = 0.0
+
+
+class Cases(Protocol):
+    """All cases that there ever were. They stand nowhere else: the log does not have them.
+
+    Any number of processes may use them at the same time. Everything raises `RecordsUnavailable` where the data base
+    can't be used; nothing is half done then.
+    """
+
+    def open(self, asked: Case) -> Opened:
+        """Open a case, durably, with a number greater than all before, whatever number it had.
+
+        Nothing is opened where they have one under this `ref` already (unless that is empty), or else where one about
+        one of the accounts is open: then that is returned.
+        """
+        ...
+
+    def get(self, number: int) -> Case | None:
+        """Return the case of a number; None where there is none."""
+        ...
+
+    def store(self, case: Case, happenings: Sequence[Happening]) -> bool:
+        """Put what people did to a case in the place of the version before its own, durably, and return True.
+
+        Its facts stay as they are there. Where another version is there, nothing happens, and False is returned.
+        """
+        ...
+
+    def merge(self, kept: Case, merged: Case, happenings: Sequence[Happening]) -> bool:
+        """As `store` for both as one. The one that is kept gets the facts of both, as of the happenings."""
+        ...
+
+    def found(self, wanted: CasesWanted, after: int, limit: int) -> list[Case]:
+        """Return at most `limit` cases with numbers above `after`, by number."""
+        ...
+
+    def history(self, number: int) -> list[Happening]:
+        """Return what happened to a case, in order."""
+        ...
+
+
+class CaseQueue(Protocol):
+    """The open cases, as they are given to people. See `Cases`.
+
+    A case is ready where it is open, nobody is at it, and it does not sleep.
+    """
+
+    def best(self, now: int, *, escalated: bool, after: Case | None, limit: int) -> list[Case]:
+        """Return at most `limit` cases that are ready, the most valuable first; those that are escalated or those not.
+
+        With `after`, only those behind it in this order.
+        """
+        ...
+
+    def counted(self, now: int, *, uncertain: bool) -> int:
+        """Return how many that are not escalated are ready; where `uncertain`, of those alone that are."""
+        ...
+
+    def nth(self, now: int, place: int, *, uncertain: bool) -> Case | None:
+        """Return the one at a place among those `counted`, from 0, by number; None where there are not so many."""
+        ...
+
+    def rank(self, now: int, before: int, limit: int) -> int:
+        """Value at most `limit` open cases as of now that were valued last before a time, and return how many."""
+        ...
+
+    def waiting(self, now: int) -> Waiting:
+        """Return how many wait at a time."""
+        ...
+
+
+class CaseFeed(Protocol):
+    """What decisions do to cases: one process feeds it. See `Cases`."""
+
+    def fed(self) -> int:
+        """Return the number below which the log's records were taken in; 0 where none were."""
+        ...
+
+    def feed(self, upto: int, findings: Sequence[Finding], used: Mapping[str, Stake], now: int, terms: Facts) -> None:
+        """Take in what the log says below the number `upto`, durably and as one.
+
+        Each finding goes to the open case about its account, or opens one with `terms` before it is fed. `used` are new
+        stakes of accounts, which count where they have an open case.
+        """
+        ...
+
+    def burning(self, after: int) -> tuple[int, Mapping[str, Stake]]:
+        """Return the greatest number of a case, and the stakes of open ones above `after`, by account."""
+        ...
