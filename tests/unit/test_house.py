@@ -180,16 +180,16 @@ def names_type_checking(test: ast.expr) -> bool:
 
 
 def hidden_imports(source: str, *, late: bool, file: str = "<planted>") -> list[tuple[int, str]]:
-    """Line and hiding place of each import under TYPE_CHECKING or, unless `late` ones are allowed, in a function."""
+    """Line and hiding place of each import under TYPE_CHECKING or in a function, unless `late` ones are allowed."""
     found: set[tuple[int, str]] = set()
 
     def collect(body: Iterator[ast.AST], place: str) -> None:
         found.update((node.lineno, place) for node in body if isinstance(node, ast.Import | ast.ImportFrom))
 
-    for node in ast.walk(ast.parse(source, filename=file)):
+    for node in ast.walk(ast.parse(source, filename=file)) if not late else ():
         if isinstance(node, ast.If) and names_type_checking(node.test):
             collect(ast.walk(node), "TYPE_CHECKING")
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not late:
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             collect(ast.walk(node), node.name)
     return sorted(found)
 
@@ -207,7 +207,8 @@ def test_no_import_is_hidden() -> None:
     ("source", "late", "found"),
     [
         ("if TYPE_CHECKING:\n    import x\n", False, [(2, "TYPE_CHECKING")]),
-        ("if typing.TYPE_CHECKING:\n    if y:\n        from x import z\n", True, [(3, "TYPE_CHECKING")]),
+        ("if typing.TYPE_CHECKING:\n    if y:\n        from x import z\n", False, [(3, "TYPE_CHECKING")]),
+        ("if TYPE_CHECKING:\n    import x\n", True, []),
         ("if not TYPE_CHECKING:\n    y = 1\nelse:\n    import x\n", False, [(4, "TYPE_CHECKING")]),
         ("def f():\n    with y:\n        import x\n", False, [(3, "f")]),
         ("class C:\n    async def f(self):\n        from x import z\n", False, [(3, "f")]),

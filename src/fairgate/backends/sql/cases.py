@@ -6,17 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Select, and_, bindparam, case, delete, false, func, insert, or_, select, true, update
 
-from fairgate.backends.sql.case_rows import (
-    add,
-    case_of,
-    facts_in,
-    facts_of,
-    facts_row,
-    open_about,
-    put,
-    ready,
-    write_happenings,
-)
+from fairgate.backends.sql import case_rows as rows
 from fairgate.backends.sql.records import Records, execute_each
 from fairgate.backends.sql.tables import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
 from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening, Stake
@@ -37,11 +27,11 @@ class SqlCases(Cases):
         under = select(CASE).where(_COLUMNS.opened_by == asked.opened_by, _COLUMNS.ref == asked.ref)
         with self._records.writing() as connection:  # from the first look on: no other can open one in between
             row = connection.execute(under).first() if asked.ref else None
-            row = row or open_about(connection, asked.accounts)
+            row = row or rows.open_about(connection, asked.accounts)
             if row is not None:
-                return Opened(case_of(row), new=False)
-            number = add(connection, asked, asked.opened)
-            write_happenings(connection, number, [Happening(asked.opened, asked.opened_by, "opened", asked.why)])
+                return Opened(rows.case_of(row), new=False)
+            number = rows.add(connection, asked, asked.opened)
+            rows.write_happenings(connection, number, [Happening(asked.opened, asked.opened_by, "opened", asked.why)])
             return Opened(msgspec.structs.replace(asked, number=number), new=True)
 
     def get(self, number: int) -> Case | None:
@@ -52,9 +42,9 @@ class SqlCases(Cases):
     def store(self, case: Case, happenings: Sequence[Happening]) -> bool:
         """See the port."""
         with self._records.writing() as connection:
-            if not put(connection, case):
+            if not rows.put(connection, case):
                 return False
-            write_happenings(connection, case.number, happenings)
+            rows.write_happenings(connection, case.number, happenings)
             return True
 
     def merge(self, kept: Case, merged: Case, happenings: Sequence[Happening]) -> bool:
@@ -62,7 +52,7 @@ class SqlCases(Cases):
         both = select(CASE).where(_COLUMNS.number.in_([kept.number, merged.number]))
         now = happenings[0].at
         with self._records.writing() as connection:
-            facts = {row.number: facts_of(row) for row in connection.execute(both)}
+            facts = {row.number: rows.facts_of(row) for row in connection.execute(both)}
             before = select(CASE.c.number).where(
                 or_(
                     *(
@@ -77,10 +67,10 @@ class SqlCases(Cases):
             ):
                 return False
             for each in (merged, kept):
-                put(connection, each)
-                write_happenings(connection, each.number, happenings)
+                rows.put(connection, each)
+                rows.write_happenings(connection, each.number, happenings)
             joined = facts[kept.number].joined(facts[merged.number], now)
-            connection.execute(update(CASE).where(_COLUMNS.number == kept.number).values(facts_row(joined, now)))
+            connection.execute(update(CASE).where(_COLUMNS.number == kept.number).values(rows.facts_row(joined, now)))
             return True
 
     def found(self, wanted: CasesWanted, after: int, limit: int) -> list[Case]:
@@ -113,7 +103,7 @@ class SqlCaseQueue(CaseQueue):
 
     def best(self, now: int, *, escalated: bool, after: Case | None, limit: int) -> list[Case]:
         """See the port."""
-        chosen = select(CASE).where(ready(now, escalated=escalated))
+        chosen = select(CASE).where(rows.ready(now, escalated=escalated))
         if after is not None:
             place = select(_COLUMNS.value).where(_COLUMNS.number == after.number).scalar_subquery()
             behind = or_(_COLUMNS.value < place, and_(_COLUMNS.value == place, _COLUMNS.number < after.number))
@@ -136,14 +126,15 @@ class SqlCaseQueue(CaseQueue):
 
     def rank(self, now: int, before: int, limit: int) -> int:
         """See the port."""
-        stale = select(CASE).where(_OPEN, _COLUMNS.ranked < before).order_by(_COLUMNS.ranked).limit(limit)
+        ranked_before = select(CASE).where(_OPEN, _COLUMNS.ranked < before).order_by(_COLUMNS.ranked).limit(limit)
         with self._records.writing() as connection:
-            rows = connection.execute(stale).all()
+            stale = connection.execute(ranked_before).all()
             valued = [
-                {"ranked_case": row.number, "value": facts_of(row).stake.value(now), "ranked": now} for row in rows
+                {"ranked_case": row.number, "value": rows.facts_of(row).stake.value(now), "ranked": now}
+                for row in stale
             ]
             execute_each(connection, update(CASE).where(_COLUMNS.number == bindparam("ranked_case")), valued)
-            return len(rows)
+            return len(stale)
 
     def waiting(self, now: int) -> Waiting:
         """See the port."""
@@ -176,20 +167,20 @@ class SqlCaseFeed(CaseFeed):
             for finding in findings:
                 if finding.event < fed:
                     continue
-                row = open_about(connection, [finding.account])
+                row = rows.open_about(connection, [finding.account])
                 if row is None:
                     opened = Case(-1, (finding.account,), terms.fed(finding), finding.at)
-                    number = add(connection, opened, now)
-                    write_happenings(connection, number, [Happening(finding.at, "", "opened", finding.action.word)])
+                    number, happening = rows.add(connection, opened, now), Happening(finding.at, "", "opened", "")
+                    rows.write_happenings(connection, number, [happening])
                 else:
-                    values = facts_row(facts_of(row).fed(finding), now)
+                    values = rows.facts_row(rows.facts_of(row).fed(finding), now)
                     connection.execute(update(CASE).where(_COLUMNS.number == row.number).values(values))
             for account, stake in used.items():
-                row = open_about(connection, [account])
+                row = rows.open_about(connection, [account])
                 if row is not None:
-                    facts = facts_of(row)
+                    facts = rows.facts_of(row)
                     burns = msgspec.structs.replace(facts.stake, burn=stake.burn, at=stake.at)
-                    values = facts_row(msgspec.structs.replace(facts, stake=burns), now)
+                    values = rows.facts_row(msgspec.structs.replace(facts, stake=burns), now)
                     connection.execute(update(CASE).where(_COLUMNS.number == row.number).values(values))
 
     def burning(self, after: int) -> tuple[int, Mapping[str, Stake]]:
@@ -198,16 +189,16 @@ class SqlCaseFeed(CaseFeed):
         joined = select(member.account, CASE.c.number, CASE.c.facts).join(CASE, member.number == _COLUMNS.number)
         with self._records.reading() as connection:
             last = connection.execute(select(func.coalesce(func.max(_COLUMNS.number), 0))).scalar_one()
-            rows = connection.execute(joined.where(member.open == true(), _COLUMNS.number > after)).all()
-            return last, {account: facts_in(facts).stake for account, _, facts in rows}
+            found = connection.execute(joined.where(member.open == true(), _COLUMNS.number > after)).all()
+            return last, {account: rows.facts_in(facts).stake for account, _, facts in found}
 
 
 def _found(records: Records, chosen: Select[Any]) -> list[Case]:
     with records.reading() as connection:
-        rows: Sequence[Row[Any]] = connection.execute(chosen).all()
-        return [case_of(row) for row in rows]
+        found: Sequence[Row[Any]] = connection.execute(chosen).all()
+        return [rows.case_of(row) for row in found]
 
 
 def _drawn(chosen: Select[Any], now: int, *, uncertain: bool) -> Select[Any]:
-    chosen = chosen.where(ready(now, escalated=False))
+    chosen = chosen.where(rows.ready(now, escalated=False))
     return chosen.where(_COLUMNS.uncertain == true()) if uncertain else chosen

@@ -45,11 +45,11 @@ def test_each_is_done_once_in_processes_of_their_own() -> None:
 
 def test_when_stopped_those_that_run_end_and_no_other_begins() -> None:
     runs = Runs(endless, [0, 1, 2, 3, 4], 2)
-    heard: set[int] = set()
+    heard: dict[int, int] = {}
 
     def told(each: Progress) -> None:
-        heard.add(each.job)
-        if each.days > 3:
+        heard[each.job] = each.days
+        if len(heard) == 2 and min(heard.values()) > 3:
             runs.stop()
 
     found = dict(runs.results(told))

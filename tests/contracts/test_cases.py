@@ -1,0 +1,459 @@
+"""The contract of cases, their queue and their feed, over every data base, against a naive model; and mutants."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from fairgate.backends.sql import case_rows
+from fairgate.backends.sql import cases as module
+from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+from fairgate.domain.action import Action
+from fairgate.domain.case import Case, CaseState, Claim, Facts, Finding, Happening, Outcome, Stake, Verdict
+from fairgate.domain.errors import RecordsUnavailable
+from fairgate.domain.windows import HOUR, MINUTE
+from fairgate.ports.cases import CasesWanted, Opened, Waiting
+from tests.contracts.opened_records import (
+    CaseFile,
+    OpenCases,
+    case_file,
+    in_postgres,
+    on_every_data_base,
+    open_sql_cases,
+)
+from tests.contracts.planting import Edit, planted
+
+implementations = on_every_data_base(case_file)
+
+NOW = 1_796_000_000_000_000
+ACCOUNTS = ("a", "b", "c", "d")
+CALLERS, REFS = ("ann", "bob"), ("", "1", "2 ✓")
+TIMES = (NOW, NOW + MINUTE, NOW + HOUR, NOW + 24 * HOUR)
+TERMS = Facts(Stake(0.0, 0.0, 0, 24.0, 300.0, 5.0))
+
+times = st.sampled_from(TIMES)
+stakes = st.builds(
+    Stake,
+    probability=st.sampled_from([0.1, 0.5, 0.65, 0.9]),
+    burn=st.sampled_from([0.0, 1.0, 30.0]),
+    at=times,
+    hours=st.just(24.0),
+    wrong=st.sampled_from([50.0, 300.0]),
+    minutes=st.sampled_from([2.5, 5.0]),
+)
+#: Which of the cases that there ever were, from the newest.
+which = st.integers(0, 5)
+opening = st.builds(
+    Case,
+    number=st.sampled_from([-1, 1, 99]),
+    accounts=st.lists(st.sampled_from(ACCOUNTS), min_size=1, max_size=2, unique=True).map(tuple),
+    facts=st.builds(Facts, stake=stakes),
+    opened=times,
+    opened_by=st.sampled_from(CALLERS),
+    why=st.sampled_from(["", "zwei ✓\n😀", "['\"\\"]),
+    ref=st.sampled_from(REFS),
+)
+VERDICT = Verdict(Outcome.BAD, Action.BAN, ("farm",), 0.9, NOW, "ann", "so")
+changes = st.sampled_from(
+    [
+        {"claim": Claim("ann", NOW + MINUTE)},
+        {"claim": Claim("bob", NOW + 2 * HOUR)},
+        {"claim": None},
+        {"snoozed_until": NOW + HOUR},
+        {"escalated": True},
+        {"escalated": False, "barred": ("bob",), "propensity": 0.25},
+        {"state": CaseState.DECIDED, "verdict": VERDICT},
+    ]
+)
+findings = st.builds(
+    Finding,
+    account=st.sampled_from(ACCOUNTS),
+    event=st.integers(0, 3),  # how many before the end of what is read
+    at=times,
+    action=st.sampled_from([Action.HOLD, Action.BAN]),
+    probability=st.sampled_from([0.2, 0.5, 0.95]),
+    reasons=st.sampled_from([("burst",), ("farm", "card")]),
+    evidence=st.sampled_from([(), ("rule_1",)]),
+)
+Step = tuple[str, Any]
+STEPS: st.SearchStrategy[Step] = (
+    st.tuples(st.just("open"), opening)
+    | st.tuples(st.just("store"), st.tuples(which, changes, st.sampled_from([0, 0, 0, 1])))
+    | st.tuples(st.just("merge"), st.tuples(which, which, times))
+    | st.tuples(
+        st.just("feed"),
+        st.tuples(
+            st.integers(-1, 4),
+            st.lists(findings, max_size=3),
+            st.dictionaries(st.sampled_from(ACCOUNTS), stakes, max_size=2),
+            times,
+        ),
+    )
+    | st.tuples(st.just("rank"), st.tuples(times, times, st.sampled_from([1, 9])))
+)
+
+
+class Ask(NamedTuple):
+    """What is asked for after a step."""
+
+    wanted: CasesWanted
+    after: int
+    limit: int
+    now: int
+
+
+wanteds = st.builds(
+    CasesWanted,
+    state=st.none() | st.sampled_from(CaseState),
+    account=st.none() | st.sampled_from(ACCOUNTS),
+    claimed_by=st.none() | st.sampled_from(CALLERS),
+    escalated=st.none() | st.booleans(),
+)
+ALL = Ask(CasesWanted(), -1, 100, NOW)
+asks = st.just(ALL) | st.builds(Ask, wanteds, st.just(-1) | which, st.sampled_from([1, 2, 100]), times)
+Session = list[tuple[Step, Ask]]
+#: The data base is closed after each session, and opened again for the next.
+SESSIONS: st.SearchStrategy[list[Session]] = st.lists(
+    st.lists(st.tuples(STEPS, asks), min_size=1, max_size=10), min_size=1, max_size=3
+)
+
+
+@dataclass
+class Naive:
+    """Cases in memory. `following` is the number that the next gets."""
+
+    following: int = 1
+    fed: int = 0
+    kept: dict[int, Case] = field(default_factory=dict)
+    ranked: dict[int, tuple[int, float]] = field(default_factory=dict)
+    happened: dict[int, list[Happening]] = field(default_factory=dict)
+
+    def about(self, accounts: Sequence[str]) -> Case | None:
+        found = [each for each in self.kept.values() if each.state == CaseState.OPEN]
+        return next((each for each in found if set(each.accounts) & set(accounts)), None)
+
+    def open(self, asked: Case) -> Opened:
+        mine = [
+            each
+            for each in self.kept.values()
+            if asked.ref and (each.opened_by, each.ref) == (asked.opened_by, asked.ref)
+        ]
+        there = mine[0] if mine else self.about(asked.accounts)
+        if there is not None:
+            return Opened(there, new=False)
+        return Opened(
+            self.add(asked, asked.opened, Happening(asked.opened, asked.opened_by, "opened", asked.why)), new=True
+        )
+
+    def add(self, case: Case, now: int, happening: Happening) -> Case:
+        number, self.following = self.following, self.following + 1
+        self.kept[number] = replace(case, number=number)
+        self.happened[number] = [happening]
+        self.value(number, now)
+        return self.kept[number]
+
+    def value(self, number: int, now: int) -> None:
+        self.ranked[number] = (now, self.kept[number].facts.stake.value(now))
+
+    def store(self, case: Case, happening: Happening) -> bool:
+        there = self.kept.get(case.number)
+        if there is None or there.version != case.version - 1:
+            return False
+        self.kept[case.number] = replace(case, facts=there.facts)
+        self.happened[case.number].append(happening)
+        return True
+
+    def feed(self, upto: int, found: Sequence[Finding], used: Mapping[str, Stake], now: int) -> None:
+        if upto <= self.fed:
+            return
+        before, self.fed = self.fed, upto
+        for finding in found:
+            if finding.event < before:
+                continue
+            there = self.about([finding.account])
+            if there is None:
+                case = Case(-1, (finding.account,), TERMS.fed(finding), finding.at)
+                self.add(case, now, Happening(finding.at, "", "opened", ""))
+            else:
+                self.kept[there.number] = replace(there, facts=there.facts.fed(finding))
+                self.value(there.number, now)
+        for account, stake in used.items():
+            there = self.about([account])
+            if there is not None:
+                burns = replace(there.facts.stake, burn=stake.burn, at=stake.at)
+                self.kept[there.number] = replace(there, facts=replace(there.facts, stake=burns))
+                self.value(there.number, now)
+
+    def ready(self, now: int, *, escalated: bool) -> list[Case]:
+        found = [each for each in self.kept.values() if each.state == CaseState.OPEN and each.escalated is escalated]
+        return [each for each in found if each.ready_at <= now]
+
+    def best(self, now: int, *, escalated: bool) -> list[Case]:
+        return sorted(
+            self.ready(now, escalated=escalated), key=lambda each: (-self.ranked[each.number][1], -each.number)
+        )
+
+
+class Story:
+    """Takes steps with cases and their model."""
+
+    def __init__(self) -> None:
+        self.model = Naive()
+
+    def step(self, file: CaseFile, step: Step) -> None:
+        model = self.model
+        match step:
+            case "open", asked:
+                opened = file.cases.open(asked)
+                if opened.new:  # learn its number: greater than all before
+                    assert opened.case.number > max(model.kept, default=0)
+                    model.following = opened.case.number
+                assert opened == model.open(asked)
+            case "store", (place, change, late):
+                chosen = self._chosen(place)
+                if chosen is not None:
+                    case = replace(chosen, version=chosen.version + 1 + late, facts=TERMS, **change)
+                    happening = Happening(NOW, "ann", "changed", f"{len(model.happened[chosen.number])}")
+                    assert file.cases.store(case, [happening]) is model.store(case, happening)
+            case "merge", (one, other, now):
+                self._merge(file, self._chosen(one), self._chosen(other), Happening(now, "ann", "merged", ""))
+            case "feed", (further, found, used, now):
+                upto = model.fed + further
+                placed = [replace(each, event=max(0, upto - 1 - each.event)) for each in found]
+                before = max(model.kept, default=0)
+                file.feed.feed(upto, placed, used, now, TERMS)
+                model.following = max(before + 1, model.following)
+                model.feed(upto, placed, used, now)
+            case "rank", (now, before, limit):
+                stale = sorted((at, n) for n, (at, _) in model.ranked.items() if model.kept[n].state == CaseState.OPEN)
+                stale = [each for each in stale if each[0] < before]
+                if limit > len(stale):  # else any of those that were valued at one time may be among the first
+                    assert file.queue.rank(now, before, limit) == len(stale)
+                    for _, number in stale:
+                        model.value(number, now)
+
+    def _merge(self, file: CaseFile, kept: Case | None, merged: Case | None, happening: Happening) -> None:
+        if kept is None or merged is None:
+            return
+        model = self.model
+        if kept.number == merged.number or kept.state != CaseState.OPEN or merged.state != CaseState.OPEN:
+            if kept.number == merged.number:
+                again = replace(kept, version=kept.version + 1)
+                assert not file.cases.merge(again, again, [happening])
+            return
+        accounts = tuple(dict.fromkeys((*kept.accounts, *merged.accounts)))
+        new = replace(kept, accounts=accounts, version=kept.version + 1)
+        old = replace(merged, state=CaseState.MERGED, merged_into=kept.number, version=merged.version + 1)
+        assert not file.cases.merge(new, replace(old, version=old.version + 1), [happening])
+        assert not file.cases.merge(replace(new, version=new.version + 1), old, [happening])
+        assert file.cases.merge(new, old, [happening])
+        joined = kept.facts.joined(merged.facts, happening.at)
+        for each in (old, new):
+            assert model.store(each, happening)
+        model.kept[kept.number] = replace(new, facts=joined)
+        model.value(kept.number, happening.at)
+
+    def check(self, file: CaseFile, ask: Ask) -> None:
+        wanted, place, limit, now = ask
+        model, chosen = self.model, self._chosen(place) if place >= 0 else None
+        after = -1 if chosen is None else chosen.number
+        found = [each for each in model.kept.values() if each.number > after and _wanted(each, wanted)]
+        assert file.cases.found(wanted, after, limit) == found[:limit]
+        for number in (*model.kept, 0, 77):
+            assert file.cases.get(number) == model.kept.get(number)
+            assert file.cases.history(number) == model.happened.get(number, [])
+        for escalated in (False, True):
+            best = model.best(now, escalated=escalated)
+            assert file.queue.best(now, escalated=escalated, after=None, limit=limit) == best[:limit]
+            for at, each in enumerate(best):
+                behind = file.queue.best(now, escalated=escalated, after=each, limit=limit)
+                assert behind == best[at + 1 : at + 1 + limit]
+        for uncertain in (False, True):
+            ready = [each for each in model.ready(now, escalated=False) if each.facts.stake.uncertain or not uncertain]
+            assert file.queue.counted(now, uncertain=uncertain) == len(ready)
+            nth = [file.queue.nth(now, at, uncertain=uncertain) for at in range(len(ready) + 1)]
+            assert nth == [*sorted(ready, key=lambda each: each.number), None]
+        waiting = [each for each in model.kept.values() if each.state == CaseState.OPEN]
+        assert file.queue.waiting(now) == Waiting(
+            len(waiting),
+            sum(each.ready_at <= now for each in waiting),
+            min((each.opened for each in waiting), default=0),
+            sum(each.facts.stake.minutes for each in waiting),
+        )
+        assert file.feed.fed() == model.fed
+        burning = {account: each.facts.stake for each in waiting if each.number > after for account in each.accounts}
+        assert file.feed.burning(after) == (max(model.kept, default=0), burning)
+
+    def _chosen(self, place: int) -> Case | None:
+        """One from the newest on; None beyond the oldest."""
+        kept = self.model.kept
+        return kept[sorted(kept)[-1 - place]] if place < len(kept) else None
+
+
+def _wanted(case: Case, wanted: CasesWanted) -> bool:
+    return (
+        wanted.state in {None, case.state}
+        and (wanted.account is None or wanted.account in case.accounts)
+        and (wanted.claimed_by is None or (case.claim is not None and case.claim.by == wanted.claimed_by))
+        and wanted.escalated in {None, case.escalated}
+    )
+
+
+def follows_the_model(opened: OpenCases, folder: Path, sessions: Sequence[Session]) -> None:
+    story = Story()
+    for session in sessions:
+        with opened(folder) as file:
+            story.check(file, ALL)
+            for step, ask in session:
+                story.step(file, step)
+                story.check(file, ask)
+
+
+def stake(probability: float, burn: float) -> Stake:
+    return Stake(probability, burn, NOW, 24.0, 300.0, 5.0)
+
+
+def opened(account: str, probability: float = 0.5, burn: float = 10.0, ref: str = "") -> Case:
+    return Case(-1, (account,), Facts(stake(probability, burn)), NOW, "ann", "look", ref)
+
+
+STILL_OPEN = CasesWanted(CaseState.OPEN)
+FOUND = Finding("c", 0, NOW, Action.HOLD, 0.9, ("burst",), ("rule_1",))
+STORY: list[Session] = [
+    [
+        (("open", opened("a", ref="1")), ALL),
+        (("open", opened("b", 0.9, 2.0, ref="2")), ALL._replace(limit=1)),
+        (("open", opened("d", ref="2")), ALL),  # its ref is another's
+        (("open", opened("a")), ALL),  # one about it is open
+        (("feed", (3, [FOUND, replace(FOUND, account="d", event=2), FOUND], {"a": stake(0.0, 20.0)}, NOW)), ALL),
+        (("feed", (2, [replace(FOUND, event=3, action=Action.BAN), replace(FOUND, event=1)], {}, NOW)), ALL),
+        (("feed", (0, [FOUND], {"a": stake(0.0, 0.0)}, NOW)), ALL),
+        (("store", (0, {"claim": Claim("ann", NOW + MINUTE)}, 0)), ALL),
+        (("store", (0, {"claim": None}, 1)), Ask(CasesWanted(None, None, "ann"), -1, 9, NOW + MINUTE)),
+        (("store", (1, {"escalated": True}, 0)), Ask(CasesWanted(escalated=True), -1, 9, NOW)),
+        (("rank", (NOW + 24 * HOUR, NOW + 1, 9)), Ask(CasesWanted(None, "a"), 2, 9, NOW + HOUR)),
+    ],
+    [
+        (("store", (2, {"state": CaseState.DECIDED, "verdict": VERDICT}, 0)), ALL._replace(wanted=STILL_OPEN)),
+        (("merge", (0, 3, NOW + HOUR)), ALL._replace(now=NOW + HOUR)),
+        (("feed", (4, [replace(FOUND, account="b")], {"b": stake(0.0, 5.0), "a": stake(0.0, 7.0)}, NOW + HOUR)), ALL),
+        (("open", opened("b", 0.65, 30.0)), ALL._replace(now=NOW + HOUR)),
+        (("rank", (NOW + 24 * HOUR, NOW + HOUR, 9)), ALL._replace(now=NOW + 24 * HOUR)),
+    ],
+]  # fmt: skip
+
+
+@implementations
+def test_a_story(opened: OpenCases, tmp_path: Path) -> None:
+    follows_the_model(opened, tmp_path, STORY)
+
+
+@given(sessions=SESSIONS)
+def test_cases_stay_until_they_are_judged_and_afterwards(
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
+) -> None:
+    follows_the_model(open_sql_cases, tmp_path_factory.mktemp("cases"), sessions)
+
+
+@pytest.mark.server
+@settings(max_examples=20)
+@given(sessions=SESSIONS)
+def test_cases_stay_until_they_are_judged_and_afterwards_in_postgres(
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[Session]
+) -> None:
+    follows_the_model(in_postgres(case_file), tmp_path_factory.mktemp("cases"), sessions)
+
+
+@implementations
+def test_of_several_at_once_one_claims_it(opened: OpenCases, tmp_path: Path) -> None:
+    with opened(tmp_path) as file:
+        made = file.cases.open(opened_case()).case
+    won: list[str] = []
+
+    def claim(by: str) -> None:
+        with opened(tmp_path) as file:
+            claimed = replace(made, version=made.version + 1, claim=Claim(by, NOW + HOUR))
+            if file.cases.store(claimed, [Happening(NOW, by, "claimed", "")]):
+                won.append(by)
+
+    threads = [threading.Thread(target=claim, args=(f"reviewer {number}",)) for number in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    with opened(tmp_path) as file:
+        kept = file.cases.get(made.number)
+        assert kept is not None
+        assert [kept.claimed(NOW)] == won
+        assert [each.what for each in file.cases.history(made.number)] == ["opened", "claimed"]
+
+
+def opened_case() -> Case:
+    return opened("a")
+
+
+# -------------------------------------------------------------------------------------------------------------- mutants
+
+MUTANTS = {
+    "opens twice under one ref": Edit(SqlCases, "open", "if asked.ref else None", "if False else None"),
+    "takes an empty ref for one": Edit(SqlCases, "open", "if asked.ref else None", "if True else None"),
+    "opens twice about one account": Edit(SqlCases, "open", " or rows.open_about(connection, asked.accounts)", ""),
+    "tells nothing of the opening": Edit(SqlCases, "open", "(connection, number, [", "(connection, -1, ["),
+    "stores over another version": Edit(case_rows, "put", ", _COLUMNS.version == case.version - 1", ""),
+    "stores over all": Edit(case_rows, "put", "_COLUMNS.number == case.number, ", ""),
+    "leaves members as they were": Edit(case_rows, "put", "write_members(connection, case)", "pass"),
+    "takes closed cases for open": Edit(case_rows, "open_about", "member.open == true(), ", ""),
+    "takes accounts for one another": Edit(case_rows, "open_about", ", member.account.in_(accounts)", ""),
+    "calls all members open": Edit(case_rows, "write_members", "case.state == CaseState.OPEN", "True"),
+    "forgets what happened": Edit(SqlCases, "store", "case.number, happenings", "case.number, ()"),
+    "merges what has changed": Edit(SqlCases, "merge", "!= len({kept.number, merged.number})", "< 0"),
+    "merges one with itself": Edit(SqlCases, "merge", "or kept.number == merged.number", "or False"),
+    "keeps the facts of one": Edit(SqlCases, "merge", "(facts[merged.number], now)", "(facts[kept.number], now)"),
+    "shows all states": Edit(SqlCases, "found", "wanted.state is not None", "False"),
+    "shows those of all accounts": Edit(SqlCases, "found", "wanted.account is not None", "False"),
+    "shows those that others are at": Edit(SqlCases, "found", "wanted.claimed_by is not None", "False"),
+    "shows those not escalated": Edit(SqlCases, "found", "wanted.escalated is not None", "False"),
+    "begins each page anew": Edit(SqlCases, "found", "_COLUMNS.number > after", "_COLUMNS.number > -1"),
+    "shows without a limit": Edit(SqlCases, "found", ".limit(limit)", ""),
+    "gives the least valuable first": Edit(SqlCaseQueue, "best", "_COLUMNS.value.desc()", "_COLUMNS.value"),
+    "gives the oldest of one value first": Edit(SqlCaseQueue, "best", "_COLUMNS.number.desc()", "_COLUMNS.number"),
+    "gives one twice": Edit(SqlCaseQueue, "best", "_COLUMNS.number < after.number", "_COLUMNS.number <= after.number"),
+    "leaves out those of one value": Edit(SqlCaseQueue, "best", "_COLUMNS.value == place", "false()"),
+    "gives what somebody is at": Edit(case_rows, "ready", "_COLUMNS.ready_at <= now", "true()"),
+    "gives it a moment late": Edit(case_rows, "ready", "_COLUMNS.ready_at <= now", "_COLUMNS.ready_at < now"),
+    "gives the closed": Edit(case_rows, "ready", "_COLUMNS.state == CaseState.OPEN.value", "true()"),
+    "gives leads' cases to all": Edit(case_rows, "ready", "(true() if escalated else false())", "_COLUMNS.escalated"),
+    "draws from all for the uncertain": Edit(module, "_drawn", "if uncertain else chosen", "if False else chosen"),
+    "draws the next": Edit(SqlCaseQueue, "nth", "offset(place)", "offset(place + 1)"),
+    "ranks none": Edit(SqlCaseQueue, "rank", "_COLUMNS.ranked < before", "_COLUMNS.ranked < 0"),
+    "ranks as of then": Edit(SqlCaseQueue, "rank", ".stake.value(now)", ".stake.value(before)"),
+    "counts the closed": Edit(SqlCaseQueue, "waiting", ".where(_OPEN)", ""),
+    "counts what sleeps as ready": Edit(SqlCaseQueue, "waiting", "_COLUMNS.ready_at <= now", "_COLUMNS.ready_at >= 0"),
+    "takes in twice": Edit(SqlCaseFeed, "feed", "if upto <= fed:", "if False:"),
+    "takes in what it had": Edit(SqlCaseFeed, "feed", "if finding.event < fed:", "if False:"),
+    "leaves out the first that is new": Edit(SqlCaseFeed, "feed", "finding.event < fed", "finding.event <= fed"),
+    "forgets how far it was": Edit(SqlCaseFeed, "feed", '{"sequence": upto}', '{"sequence": fed}'),
+    "opens one for each finding": Edit(SqlCaseFeed, "feed", "rows.open_about(connection, [finding.account])", "None"),
+    "does not see what was used": Edit(SqlCaseFeed, "feed", "used.items()", "{}.items()"),
+    "tells nothing of what it opened": Edit(SqlCaseFeed, "feed", "(connection, number, [", "(connection, -1, ["),
+    "burns what is closed": Edit(SqlCaseFeed, "burning", "member.open == true(), ", ""),
+    "burns what was known": Edit(SqlCaseFeed, "burning", ", _COLUMNS.number > after", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_kills_the_mutant_that(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    @settings(max_examples=60, phases=[Phase.generate], derandomize=True, database=None, print_blob=False)
+    @given(SESSIONS)
+    def model(sessions: list[Session]) -> None:
+        follows_the_model(open_sql_cases, tmp_path_factory.mktemp("mutant"), sessions)
+
+    with planted(MUTANTS[name]), pytest.raises((AssertionError, RecordsUnavailable)):  # noqa: PT012 - whichever notices it
+        follows_the_model(open_sql_cases, tmp_path_factory.mktemp("mutant"), STORY)
+        model()
