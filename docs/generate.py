@@ -21,6 +21,7 @@ from fairgate.language.pack_tables import (
     ActionTable,
     AppealTable,
     AttributeTable,
+    CasesTable,
     CostTable,
     EventTable,
     FeatureTable,
@@ -132,6 +133,12 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "text": "how to have an action looked at again, to whoever it is on, as a whole sentence",
         "days": "for how many days from the action on; 1 to 3,650",
     },
+    CasesTable: {
+        "from": "the least action that opens a case about the account of its event",
+        "cost": "the attribute of events that says what they used, in dollars; without one nothing seems to burn",
+        "hours": "for how long somebody bad goes on until they are caught otherwise",
+        "minutes": "how long a review takes",
+    },
     ActionTable: {
         "for": "how long it stands, such as `7d`; without it, until somebody undoes it",
         "use": "whether the account may use the service at all",
@@ -237,7 +244,8 @@ WORLD_KEYS: Mapping[type[Struct], Mapping[str, str]] = {
 _NAMES: Mapping[type[Table], str] = {
     PackTable: "pack", EventTable: "event", AttributeTable: "attribute", FeatureTable: "feature", RuleTable: "rule",
     RuleTestTable: "test", ReasonTable: "reason", SegmentTable: "segment", CostTable: "cost", ListTable: "list",
-    ActionTable: "action", AppealTable: "appeal", SourceTable: "source", SourceEventTable: "source-event",
+    ActionTable: "action", AppealTable: "appeal", CasesTable: "cases", SourceTable: "source",
+    SourceEventTable: "source-event",
 }  # fmt: skip
 
 

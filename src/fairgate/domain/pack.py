@@ -142,6 +142,21 @@ class Appeal:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseTerms:
+    """When a decision calls for somebody to look, and what is at stake then.
+
+    It does from the action `opens_from` on. `cost` is the attribute of events that says what they used, in dollars:
+    None where none does. Somebody bad goes on for `hours` until they are caught otherwise, and a review takes
+    `minutes`.
+    """
+
+    opens_from: Action
+    cost: str | None
+    hours: float
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A part of the population with costs of its own; the first whose condition holds is the event's.
 
@@ -235,6 +250,7 @@ class Pack:
     lists: Mapping[str, ListSpec]
     actions: Mapping[Action, ActionSpec]
     appeal: Appeal | None
+    cases: CaseTerms | None
     source: Source | None
     digest: str
     files: Mapping[str, str] = field(repr=False)

@@ -132,6 +132,15 @@ class AppealTable(Table, frozen=True):
     days: int = 180
 
 
+class CasesTable(Table, frozen=True, rename={"opens_from": "from"}):
+    """[cases]."""
+
+    opens_from: ActionWord
+    cost: str | None = None
+    hours: float = 24.0
+    minutes: float = 5.0
+
+
 class SourceEventTable(Table, frozen=True):
     """[[source.event]]."""
 
@@ -153,7 +162,7 @@ class SourceTable(Table, frozen=True):
     time_format: Literal["s", "ms", "us"] | None = None
 
 
-#: How each section is written, and the shape of one of its tables. Of [pack], [appeal] and [source] there is one.
+#: How each section is written, and the shape of one of its tables. Of [pack] and others like it there is one.
 SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "pack": ("[pack]", PackTable),
     "event": ('[event."name"]', EventTable),
@@ -164,5 +173,6 @@ SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "list": ("[[list]]", ListTable),
     "action": ("[action.name]", ActionTable),
     "appeal": ("[appeal]", AppealTable),
+    "cases": ("[cases]", CasesTable),
     "source": ("[source]", SourceTable),
 }

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, suppress
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.backends.embedded.segment_reader import SegmentReader, published
+from fairgate.casework.opening import Opening
 from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.clerk.clerk import Clerk
 from fairgate.entrypoints.clerk.post import Post
@@ -36,7 +37,7 @@ def run(settings: Settings) -> None:
         log = stack.enter_context(closing(SegmentReader.open(settings.data / "log")))
         records = stack.enter_context(open_records(settings.data))
         posts = {name: (each, Post(each, signer_of(name), clock)) for name, each in settings.webhook.items()}
-        projection = Projection(log, records.ledger, list(posts), pack_from_texts)
+        projection = Projection(log, records.ledger, list(posts), pack_from_texts, [Opening(records.case_feed)])
         clerk = Clerk(projection, lambda: _look(log), records.outbox, posts, clock)
         _log.info("the clerk reads the log", extra={"receivers": len(posts)})
         with suppress(asyncio.CancelledError):

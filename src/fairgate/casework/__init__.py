@@ -1,0 +1,1 @@
+"""Casework: what people judge, in which order, and how well."""
