@@ -435,7 +435,7 @@ MUTANTS = {
     "draws from all for the uncertain": Edit(module, "_drawn", "if uncertain else chosen", "if False else chosen"),
     "draws the next": Edit(SqlCaseQueue, "nth", "offset(place)", "offset(place + 1)"),
     "ranks none": Edit(SqlCaseQueue, "rank", "_COLUMNS.ranked < before", "_COLUMNS.ranked < 0"),
-    "ranks as of then": Edit(SqlCaseQueue, "rank", "rows.facts_of(row), now", "rows.facts_of(row), before"),
+    "ranks as of then": Edit(SqlCaseQueue, "rank", "rows.facts_in(facts), now", "rows.facts_in(facts), before"),
     "counts the closed": Edit(SqlCaseQueue, "waiting", ".where(_OPEN)", ""),
     "counts what sleeps as ready": Edit(SqlCaseQueue, "waiting", "_COLUMNS.ready_at <= now", "_COLUMNS.ready_at >= 0"),
     "takes in twice": Edit(SqlCaseFeed, "feed", "if upto <= fed:", "if False:"),

@@ -96,7 +96,10 @@ class CaseQueue(Protocol):
         ...
 
     def rank(self, now: int, before: int, limit: int) -> int:
-        """Value at most `limit` open cases as of now that were valued last before a time, and return how many."""
+        """Value open cases as of now that were valued last before a time, and return how many.
+
+        At most `limit`, those that seemed the most valuable: what was used fades, so they may not be.
+        """
         ...
 
     def waiting(self, now: int) -> Waiting:

@@ -127,15 +127,15 @@ class SqlCaseQueue(CaseQueue):
 
     def rank(self, now: int, before: int, limit: int) -> int:
         """See the port."""
-        ranked_before = select(CASE).where(_OPEN, _COLUMNS.ranked < before).order_by(_COLUMNS.ranked).limit(limit)
+        stale = select(_COLUMNS.number, _COLUMNS.facts).where(_OPEN, _COLUMNS.ranked < before)
         with self._records.writing() as connection:
-            stale = connection.execute(ranked_before).all()
+            found = connection.execute(stale.order_by(_COLUMNS.value.desc()).limit(limit)).all()
             valued = [
-                {"ranked_case": row.number, "value": rows.value(rows.facts_of(row), now), "ranked": now}
-                for row in stale
+                {"ranked_case": number, "value": rows.value(rows.facts_in(facts), now), "ranked": now}
+                for number, facts in found
             ]
             execute_each(connection, update(CASE).where(_COLUMNS.number == bindparam("ranked_case")), valued)
-            return len(stale)
+            return len(found)
 
     def waiting(self, now: int) -> Waiting:
         """See the port."""
