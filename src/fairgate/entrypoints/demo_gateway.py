@@ -108,7 +108,7 @@ async def following(data: Path, clock: Clock) -> AsyncIterator[Gateway]:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log = stack.enter_context(closing(SegmentReader.open(data / "log")))
         records = stack.enter_context(open_records(data))
-        projection = Projection(log, records.ledger, [_NAME], pack_from_texts)
+        projection = Projection(log, records.ledger, [_NAME], pack_from_texts, records.appeals.erase)
         post = Post(webhook, Signer(key), SystemClock())
         clerk = Clerk(projection, log.refresh, records.outbox, {_NAME: (webhook, post)}, clock)
         working = asyncio.create_task(clerk.run())

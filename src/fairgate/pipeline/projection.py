@@ -5,13 +5,21 @@ from typing import Final
 
 from fairgate.decide.policy import ALL_RULES
 from fairgate.domain.action import SWITCH, Action, switched_off
-from fairgate.domain.ledger import Entry, Undone
+from fairgate.domain.ledger import Entry, Subject, Undone
 from fairgate.domain.pack import ActionSpec, Pack
 from fairgate.domain.windows import SECOND
 from fairgate.enforce.ledger import Ledger
 from fairgate.enforce.messages import Messages, What, name_of, switched
 from fairgate.pipeline.lookup import live_pack
-from fairgate.pipeline.records import EventRecord, LedgerRecord, PackRecord, SwitchRecord, UndoRecord, decode
+from fairgate.pipeline.records import (
+    EraseRecord,
+    EventRecord,
+    LedgerRecord,
+    PackRecord,
+    SwitchRecord,
+    UndoRecord,
+    decode,
+)
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 
@@ -30,7 +38,8 @@ class Projection:
     """Brings the records up to a log, a step at a time, and puts letters for `receivers` in the outbox.
 
     What it knows of the ledger is what the records had when it was made: no other process may write them.
-    `compile_pack` makes a pack from its files' texts. Raises `RecordUnreadable`, and what log and records raise: then
+    `compile_pack` makes a pack from its files' texts; `erased` is told of whoever was erased by the log, maybe twice,
+    and before the records know that it was read so far. Raises `RecordUnreadable`, and what log and records raise: then
     it must be made anew.
     """
 
@@ -40,11 +49,13 @@ class Projection:
         records: LedgerRecords,
         receivers: Sequence[str],
         compile_pack: Callable[[Mapping[str, str]], Pack],
+        erased: Callable[[Subject], object],
     ) -> None:
         self._log = log
         self._records = records
         self._receivers = tuple(receivers)
         self._compile_pack = compile_pack
+        self._erased = erased
         self._read = self._kept = records.read()
         self._off = set(self._read.off)
         self._ledger = Ledger({})
@@ -104,6 +115,8 @@ class Projection:
             case SwitchRecord(rule=name) if name == ALL_RULES or name.startswith(SWITCH):
                 if (name in self._off) != record.off:  # else it is only said again
                     self._switch(number, record)
+            case EraseRecord(subject=Subject() as subject):
+                self._erased(subject)
             case PackRecord():
                 self._go_live(number, record)
             case _:

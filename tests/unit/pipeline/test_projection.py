@@ -38,7 +38,8 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        self.projection = Projection(self.log, self.records.ledger, ["r", "s"], pack_from_texts)
+        records, receivers = self.records, ["r", "s"]
+        self.projection = Projection(self.log, records.ledger, receivers, pack_from_texts, records.appeals.erase)
 
     def step(self) -> int:
         self.pipeline.commit()

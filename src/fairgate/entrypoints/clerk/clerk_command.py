@@ -36,7 +36,7 @@ def run(settings: Settings) -> None:
         log = stack.enter_context(closing(SegmentReader.open(settings.data / "log")))
         records = stack.enter_context(open_records(settings.data))
         posts = {name: (each, Post(each, signer_of(name), clock)) for name, each in settings.webhook.items()}
-        projection = Projection(log, records.ledger, list(posts), pack_from_texts)
+        projection = Projection(log, records.ledger, list(posts), pack_from_texts, records.appeals.erase)
         clerk = Clerk(projection, lambda: _look(log), records.outbox, posts, clock)
         _log.info("the clerk reads the log", extra={"receivers": len(posts)})
         with suppress(asyncio.CancelledError):
