@@ -28,6 +28,7 @@ from fairgate.language.pack_tables import (
     ListTable,
     PackTable,
     ReasonTable,
+    RemembersTable,
     RuleTable,
     RuleTestTable,
     SegmentTable,
@@ -102,6 +103,7 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "fires": "true: it must fire on the last event. false: it must not fire on any",
         "events": "the events, in order",
         "about": "what the test shows",
+        "listed": "what stands in lists meanwhile, by list, beside what comes with the pack",
     },
     ReasonTable: {
         "code": "what rules name",
@@ -128,6 +130,13 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "reason": "the code of a `[[reason]]`; needed with an effect other than `allow`",
         "entries": "values that come with the pack and never end",
         "file": "a file of the pack with more of them, one a line, `#` starts a comment",
+        "remembers": "fills it by itself, see below",
+    },
+    RemembersTable: {
+        "of": "the actions against an account by which it is remembered",
+        "on": "the event types in which an account uses what the list remembers",
+        "for": "how long it is remembered, from the action on; at most 730d",
+        "shared_by": "accounts that may have used the same; what more have used is nobody's",
     },
     AppealTable: {
         "text": "how to have an action looked at again, to whoever it is on, as a whole sentence",
@@ -244,6 +253,7 @@ WORLD_KEYS: Mapping[type[Struct], Mapping[str, str]] = {
 _NAMES: Mapping[type[Table], str] = {
     PackTable: "pack", EventTable: "event", AttributeTable: "attribute", FeatureTable: "feature", RuleTable: "rule",
     RuleTestTable: "test", ReasonTable: "reason", SegmentTable: "segment", CostTable: "cost", ListTable: "list",
+    RemembersTable: "remembers",
     ActionTable: "action", AppealTable: "appeal", CasesTable: "cases", SourceTable: "source",
     SourceEventTable: "source-event",
 }  # fmt: skip

@@ -14,7 +14,7 @@ from fairgate.domain.windows import HOUR, SECOND
 from fairgate.domain.worth import Stake
 from fairgate.enforce.subjects import ACCOUNT
 from fairgate.pipeline.projection import Watcher
-from fairgate.pipeline.records import EventRecord, PackRecord
+from fairgate.pipeline.records import EventRecord, PackRecord, Record
 from fairgate.ports.cases import CaseFeed
 
 #: What brings nothing new is told again so long after it was told.
@@ -54,8 +54,10 @@ class Opening(Watcher):
         """A pack is live from here on."""
         self._readers = {name: _Reader(record, pack, name) for name in record.public} if pack.cases is not None else {}
 
-    def see(self, number: int, record: EventRecord) -> None:
-        """An event and its decision."""
+    def see(self, number: int, record: Record) -> None:
+        """A record: what is no event is passed over."""
+        if not isinstance(record, EventRecord):
+            return
         reader = self._readers.get(record.type)
         if reader is None:
             return

@@ -86,13 +86,17 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """Events on the last of which a rule must fire, or on none of which it may. `places` are where each stands."""
+    """Events on the last of which a rule must fire, or on none of which it may. `places` are where each stands.
+
+    `listed` is what stands in lists meanwhile, beside what came with the pack.
+    """
 
     fires: bool
     events: tuple[Mapping[str, object], ...]
     about: str
     place: Place
     places: tuple[Place, ...]
+    listed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,20 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembers:
+    """What a list is filled with by itself: identifiers of accounts that one of `actions` was taken against.
+
+    They are those seen with the account in events of the types `on`, and stand for `length` (microseconds) from the
+    action's beginning. One that more than `shared_by` accounts have used is nobody's, and is left out.
+    """
+
+    actions: frozenset[Action]
+    on: tuple[str, ...]
+    length: int
+    shared_by: int
+
+
+@dataclass(frozen=True, slots=True)
 class ListSpec:
     """A named list of values. With an `entity` and an `effect` it acts by itself on every event of such an entity.
 
@@ -184,6 +202,7 @@ class ListSpec:
     reason: str
     entries: tuple[str, ...]
     place: Place
+    remembers: Remembers | None = None
 
 
 @dataclass(frozen=True, slots=True)

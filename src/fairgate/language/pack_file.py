@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from fairgate.domain.action import ACTIONS, Action
+from fairgate.domain.memory import LONGEST_MEMORY
 from fairgate.domain.pack import (
     ActionSpec,
     Appeal,
@@ -20,6 +21,7 @@ from fairgate.domain.pack import (
     Pack,
     Place,
     Reason,
+    Remembers,
     Rule,
     RuleTest,
     Segment,
@@ -41,6 +43,7 @@ from fairgate.language.pack_tables import (
     ListTable,
     PackTable,
     ReasonTable,
+    RemembersTable,
     RuleTable,
     SegmentTable,
     SourceTable,
@@ -219,6 +222,7 @@ class _Loader:
                 places=tuple(
                     self.place(file, (*path, "tests", index, "events", one)) for one in range(len(each.events))
                 ),
+                listed=MappingProxyType({name: tuple(values) for name, values in each.listed.items()}),
             )
             for index, each in enumerate(table.tests)
         )
@@ -251,7 +255,20 @@ class _Loader:
             entries = (*table.entries, *self.listed(table.file, self.place(file, (*path, "file"))))
             effect = ACTIONS[table.effect] if table.effect else None
             place = self.place(file, (*path, "name"))
-            yield table.name, ListSpec(table.name, table.about, table.entity, effect, table.reason, entries, place)
+            remembers = self.remembers(file, (*path, "remembers"), table.remembers)
+            words = (table.name, table.about, table.entity, effect, table.reason)
+            yield table.name, ListSpec(*words, entries, place, remembers)
+
+    def remembers(self, file: str, path: Path, table: RemembersTable | None) -> Remembers | None:
+        """How a list is filled by itself, where it is."""
+        if table is None:
+            return None
+        length = parse_duration(table.length)
+        if not length or length > LONGEST_MEMORY:
+            what, hint = f"`{table.length}` is no time to remember somebody for", f"at most {LONGEST_MEMORY // DAY}d"
+            self.problems.add(self.place(file, (*path, "for")), what, width=len(table.length), hint=f"{hint}: {HINT}")
+        actions = frozenset(ACTIONS[word] for word in table.of)
+        return Remembers(actions, _several(table.on), length or 0, table.shared_by)
 
     def listed(self, name: str | None, place: Place) -> Iterable[str]:
         """The entries in a list's file: one a line, `#` starts a comment."""

@@ -11,7 +11,15 @@ from fairgate.domain.windows import SECOND
 from fairgate.enforce.ledger import Ledger
 from fairgate.enforce.messages import Messages, What, name_of, switched
 from fairgate.pipeline.lookup import live_pack
-from fairgate.pipeline.records import EventRecord, LedgerRecord, PackRecord, SwitchRecord, UndoRecord, decode
+from fairgate.pipeline.records import (
+    EventRecord,
+    LedgerRecord,
+    PackRecord,
+    Record,
+    SwitchRecord,
+    UndoRecord,
+    decode,
+)
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 
@@ -30,14 +38,14 @@ class Watcher(Protocol):
     """Something else that is brought up to the log as it is read, and keeps what it makes of it by itself."""
 
     def live(self, record: PackRecord, pack: Pack) -> None:
-        """A pack is live from here on. Called before the first event."""
+        """A pack is live from here on. Called before the first record is seen that it is live at."""
         ...
 
-    def see(self, number: int, record: EventRecord) -> None:
-        """An event and its decision, in order. After a start some are seen again that were seen before."""
+    def see(self, number: int, record: Record, /) -> None:
+        """A record, in order. After a start some are seen again that were seen before."""
         ...
 
-    def due(self, now: int) -> bool:
+    def due(self, now: int, /) -> bool:
         """Whether it has something that must be kept now."""
         ...
 
@@ -50,8 +58,8 @@ class Projection:
     """Brings the records up to a log, a step at a time, and puts letters for `receivers` in the outbox.
 
     What it knows of the ledger is what the records had when it was made: no other process may write them.
-    `compile_pack` makes a pack from its files' texts. What `watchers` have is kept before what the records have. Raises
-    `RecordUnreadable`, and what log, records and watchers raise: then it must be made anew.
+    `compile_pack` makes a pack from its files' texts. What `watchers` have is kept before the records know that it was
+    read so far. Raises `RecordUnreadable`, and what log, records and watchers raise: then it must be made anew.
     """
 
     def __init__(
@@ -117,8 +125,8 @@ class Projection:
             after = page[-1].number
             page = self._records.held(self._read.time, after, _PAGE)
 
-    def _take_in(self, number: int, record: object) -> None:
-        if self._watchers and isinstance(record, EventRecord):
+    def _take_in(self, number: int, record: Record) -> None:
+        if self._watchers:
             self._watch(number, record)
         match record:
             case EventRecord(received=received, entries=entries) | LedgerRecord(received=received, entries=entries):
@@ -136,8 +144,8 @@ class Projection:
             case _:
                 pass  # nothing that stands about anybody
 
-    def _watch(self, number: int, record: EventRecord) -> None:
-        if not self._watched:  # it begins in the middle of the log
+    def _watch(self, number: int, record: Record) -> None:
+        if not self._watched and not isinstance(record, PackRecord):  # it begins in the middle of the log
             live = live_pack(self._log, number)
             self._tell_watchers(live, self._compile_pack(live.files))
         for each in self._watchers:
