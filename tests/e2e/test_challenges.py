@@ -1,6 +1,7 @@
 """Challenges from end to end: a real door, desk and clerk with the pack that ships, and a vendor that misbehaves."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,14 +16,16 @@ from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.backends.embedded.segments import open_log
 from fairgate.domain.access import Scope
+from fairgate.domain.challenge import Challenge
 from fairgate.domain.event import moment
 from fairgate.entrypoints.access import new_key
-from fairgate.settings import ChallengeSettings, DeskSettings, DoorSettings, Settings
-from fairgate.wiring import open_records
+from fairgate.settings import ChallengeSettings, DeskSettings, DoorSettings, Settings, read_settings
+from fairgate.wiring import open_challengers, open_records
 from tests.e2e.desks import desk_over, lag, rows, until
 from tests.e2e.doors import COMMAND, ENVIRONMENT, ROOT, client_of, free_port
 from tests.e2e.test_appeals import refusal, told
 from tests.e2e.test_desk import report_of
+from tests.e2e.test_how_to import block
 from tests.support import NOW
 from tests.unit.vendors.test_challengers import FakeVendor, solved
 
@@ -244,6 +247,44 @@ def test_a_passed_challenge_is_no_label_and_changes_no_rules_precision(service: 
     assert len(labels) == 3
     assert before["throwaway_burst"]["labelled"] == 3
     assert before["throwaway_burst"]["precision"]["value"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None or shutil.which("node") is None, reason="no curl, or no node")
+def test_the_how_to_is_followed_as_it_stands(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "shop.key").write_text(service.keys["shop"])
+    with service.as_("ann") as (door, _):
+        told(door.post("/v1/actions", json={**CHALLENGE, "value": "acc_1"}), 201)
+
+    def typed(containing: str, **variables: str) -> Any:  # noqa: ANN401 - JSON
+        script = block("challenge.md", containing).replace("localhost:8081", f"localhost:{service.desk}")
+        environment = {**ENVIRONMENT, "NO_PROXY": "localhost", "no_proxy": "localhost", **variables}
+        done = subprocess.run(
+            ["/bin/bash", "-euc", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return json.loads(done.stdout)
+
+    with service.as_("shop") as (_, desk):
+        set_ = typed('"ref": "session-4711"')
+        shown = json.loads(block("challenge.md", '"zero_bits": 18}').replace("...", ""))
+        assert (set_.keys(), set_["kind"], set_["show"].keys()) == (shown.keys(), "captcha", shown["show"].keys())
+        solver = f"{block('challenge.md', 'async function solve')}\nsolve({json.dumps(set_['show'])}).then(console.log)"
+        response = subprocess.run(
+            [str(shutil.which("node")), "-e", solver], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        answer = typed("/answer -H", ID=set_["id"], RESPONSE=response)
+        assert {**answer, "id": ""} == {**json.loads(block("challenge.md", '"recorded": true')), "id": ""}
+        assert typed("?account=acc_1", ID=set_["id"])["state"] == "passed"
+        payment = asked(desk, account="acc_1", kind="payment", ref="2")
+        assert typed("/result -H", ID=payment["id"])["state"] == "passed"
+
+
+def test_the_how_tos_settings_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fairgate.toml").write_text(block("challenge.md", "[challenge.captcha]"))
+    monkeypatch.setenv("FAIRGATE_CHALLENGE_CAPTCHA", "hush")
+    shown = open_challengers(read_settings(tmp_path / "fairgate.toml"))["captcha"].shows(
+        Challenge("c_1", "captcha", "anna", None, "shop", "1", 1, 2, 5, "", "{}")
+    )
+    assert shown == {"site_key": "0x4AAAAAAA", "cdata": "c_1"}
 
 
 def caught(desk: httpx.Client) -> dict[str, Any]:

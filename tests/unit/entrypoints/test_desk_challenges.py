@@ -404,7 +404,7 @@ def test_what_is_reported_ends_at_once_and_the_others_are_not_reported(desk: Des
         {"passed": True},
     ],
 )
-def test_what_is_no_answer_costs_no_attempt(desk: Desk, given: dict[str, object]) -> None:
+def test_what_is_no_answer_costs_no_attempt(desk: Desk, given: dict[str, Any]) -> None:
     challenge = put(desk)
     assert refusal(tried(desk, challenge, **given)) == (422, "malformed")
     assert looked_at(desk, challenge)["attempts_left"] == 3
