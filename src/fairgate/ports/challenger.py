@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from fairgate.domain.challenge import Challenge
+
+#: What an answer is where the operator's own service reports that a challenge was passed; all else says it was not.
+REPORTED_PASSED: Final = "passed"
 
 
 class Begun(NamedTuple):

@@ -4,13 +4,9 @@ Their vendors differ in everything, so nothing of one is here: whoever runs them
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from fairgate.domain.challenge import Challenge
-from fairgate.ports.challenger import Begun, Challenger, Found, Given
-
-#: What the service says of one that was passed; all else was not.
-PASSED: Final = "passed"
+from fairgate.ports.challenger import REPORTED_PASSED, Begun, Challenger, Found, Given
 
 
 class Reported(Challenger):
@@ -31,4 +27,4 @@ class Reported(Challenger):
 
     def check(self, challenge: Challenge, given: Given) -> Found:  # noqa: ARG002 - the port's
         """See the port."""
-        return Found.RIGHT if given.text == PASSED else Found.WRONG
+        return Found.RIGHT if given.text == REPORTED_PASSED else Found.WRONG

@@ -722,3 +722,18 @@ def test_records_that_can_not_be_written_leave_it_open(desk: Desk, door: FakeDoo
     found = records.challenges.get(challenge["id"])
     assert found is not None
     assert found.state == "open"
+
+
+@pytest.mark.usefixtures("records")
+def test_a_door_that_is_down_is_asked_once_a_round_and_gets_all_in_the_end(desk: Desk, door: FakeDoor) -> None:
+    for number in range(5):
+        put(desk, kind="email", ref=f"{number}")
+    at(desk, NOW + DAY)
+    door.status = 503
+    rounds(desk)
+    assert len(door.sent) == 1
+    door.status = 200
+    at(desk, NOW + DAY + HOUR)
+    rounds(desk)
+    assert len(door.events) == 5
+    assert {each["type"] for each in door.events.values()} == {"challenge.expired"}

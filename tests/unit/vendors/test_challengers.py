@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from fairgate.domain.challenge import Challenge
 from fairgate.domain.secret import Secrets
-from fairgate.ports.challenger import Challenger, Found, Given
+from fairgate.ports.challenger import REPORTED_PASSED, Challenger, Found, Given
 from fairgate.vendors.code import Code
 from fairgate.vendors.proof_of_work import LONGEST, ProofOfWork
-from fairgate.vendors.reported import PASSED, Reported
+from fairgate.vendors.reported import Reported
 from fairgate.vendors.siteverify import Site, Siteverify
 
 CHALLENGE = Challenge("c_1", "captcha", "anna", None, "shop", "1", 1, 2, 5, "", "{}")
@@ -105,7 +105,7 @@ def test_what_is_reported_is_taken_as_it_is() -> None:
     challenger = Reported()
     challenge, code = begun(challenger)
     assert (code, challenger.reported, challenger.shows(challenge)) == (None, True, {})
-    assert challenger.check(challenge, Given(PASSED)) == Found.RIGHT
+    assert challenger.check(challenge, Given(REPORTED_PASSED)) == Found.RIGHT
     assert challenger.check(challenge, Given("failed")) == Found.WRONG
 
 

@@ -24,8 +24,7 @@ from fairgate.entrypoints.desk.challenging import Answered, Asked
 from fairgate.entrypoints.desk.office import Desk, Office, needs
 from fairgate.entrypoints.desk.problems import documented
 from fairgate.ingest.wire import LONGEST_IDENTIFIER
-from fairgate.ports.challenger import Given
-from fairgate.vendors.reported import PASSED
+from fairgate.ports.challenger import REPORTED_PASSED, Given
 
 routes = APIRouter(tags=["Challenges"])
 Asker = Annotated[Granted, Depends(needs(Scope.DECIDE))]
@@ -79,7 +78,7 @@ async def answer(challenge_id: Id, asked: ChallengeAnswerGiven, desk: Desk, _: A
 )
 async def result(challenge_id: Id, asked: ResultGiven, desk: Desk, _: Asker) -> Response:
     """Report what came of a payment or an identity check that you carried out. Scope `decide`."""
-    given = Given(PASSED if asked.passed else "failed", asked.about.ip)
+    given = Given(REPORTED_PASSED if asked.passed else "failed", asked.about.ip)
     return _json(_answered(await desk.challenging.report(challenge_id, asked.account, given, asked.about.told())))
 
 

@@ -99,9 +99,11 @@ class Outcomes:
     async def _round(self) -> None:
         now = self._records.clock.now()
         for each in await self._records.do(lambda records: records.challenges.overdue(now, _MOST)):
-            await self.end(each, ChallengeState.EXPIRED, msgspec.json.decode(each.about or b"{}"))
+            if await self.end(each, ChallengeState.EXPIRED, msgspec.json.decode(each.about or b"{}")) is False:
+                break  # a door that hangs takes seconds for each: the others come in the next rounds
         for untold in await self._records.do(lambda records: records.outcomes.untold(now, _MOST)):
-            await self._tell(untold)
+            if not await self._tell(untold):
+                break
         if self._forgotten is None or monotonic() - self._forgotten >= _FORGET_SECONDS:
             await self._records.do(lambda records: records.challenges.forget(now - KEPT))
             self._forgotten = monotonic()
