@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,10 +16,12 @@ from msgspec.structs import replace
 from fairgate.domain.challenge import Challenge
 from fairgate.domain.secret import Secrets
 from fairgate.ports.challenger import REPORTED_PASSED, Challenger, Found, Given
+from fairgate.vendors import code as code_module
 from fairgate.vendors.code import Code
 from fairgate.vendors.proof_of_work import LONGEST, ProofOfWork
 from fairgate.vendors.reported import Reported
 from fairgate.vendors.siteverify import Site, Siteverify
+from tests.contracts.planting import Edit, planted
 
 CHALLENGE = Challenge("c_1", "captcha", "anna", None, "shop", "1", 1, 2, 5, "", "{}")
 
@@ -50,7 +52,8 @@ def test_work_is_done_once_for_one_challenge() -> None:
     other, _ = begun(challenger, "c_2")
     assert challenger.check(other, Given(answer)) == Found.WRONG
     assert challenger.check(challenge, Given(f"{answer}x")) == Found.WRONG
-    assert challenger.check(challenge, Given("0" * (LONGEST + 1))) == Found.WRONG
+    long = "0" * LONGEST + solved(f"c_1.{'0' * LONGEST}", 10)
+    assert challenger.check(challenge, Given(long)) == Found.WRONG
 
 
 def test_other_settings_change_no_open_challenge() -> None:
@@ -296,3 +299,104 @@ def test_no_proxy_of_the_environment_sees_the_secret(vendor: FakeVendor, monkeyp
 def test_what_no_widget_gives_is_not_asked_about(vendor: FakeVendor, text: str) -> None:
     assert found(site(vendor), text) == Found.WRONG
     assert vendor.asked == []
+
+
+# -------------------------------------------------------------------------------------------------------------- mutants
+
+
+def _refused(vendor: FakeVendor) -> None:
+    for said in (
+        {"success": True, "hostname": "evil.example.net"},
+        {"success": False, "hostname": "example.com", "error_codes": ["bad-request"]},
+        {"success": False, "hostname": "example.com"},
+    ):
+        vendor.says(**said)
+        assert found(site(vendor)) == Found.WRONG
+
+
+def _unclear(vendor: FakeVendor) -> None:
+    vendor.body = b" " * 100_000 + b'{"success": true, "hostname": "example.com"}'
+    assert found(site(vendor)) == Found.UNAVAILABLE
+    vendor.says(success=True, hostname="example.com")
+    vendor.status = 500
+    assert found(site(vendor)) == Found.UNAVAILABLE
+    vendor.status = 200
+    vendor.says(success=False, error_codes=["invalid-input-secret", "bad-request"])
+    assert found(site(vendor)) == Found.UNAVAILABLE
+
+
+def _work(_: FakeVendor) -> None:
+    test_work_is_done_once_for_one_challenge()
+    test_other_settings_change_no_open_challenge()
+
+
+def _codes(_: FakeVendor) -> None:
+    test_a_code_is_right_for_its_challenge_alone_and_however_it_is_typed()
+    test_what_is_kept_of_a_code_is_of_no_use_without_the_secret()
+    test_codes_differ()
+    test_a_code_outlives_the_rotation_of_the_secret_and_not_its_loss()
+
+
+MUTANTS: dict[str, tuple[Edit, Callable[[FakeVendor], None]]] = {
+    "lets work count for all": (Edit(ProofOfWork, "check", "{challenge.id}.", ""), _work),
+    "wants a bit less": (Edit(ProofOfWork, "check", "zeros >= int", "zeros + 1 >= int"), _work),
+    "goes by the settings of now": (Edit(ProofOfWork, "check", "int(challenge.kept)", "self._difficulty"), _work),
+    "reads endless answers": (Edit(ProofOfWork, "check", "len(given.text) > LONGEST", "False"), _work),
+    "lets codes count for all": (Edit(code_module, "_mac", "{challenge_id}.", ""), _codes),
+    "keeps a hash that anybody can make": (Edit(code_module, "_mac", "derived(secret, _PURPOSE)", "b'k'"), _codes),
+    "keeps the code": (Edit(Code, "begin", "_mac(secret.current, challenge_id, code)", "code"), _codes),
+    "makes one code": (Edit(Code, "begin", "secrets.randbelow(10**DIGITS)", "7"), _codes),
+    "forgets the leading noughts": (Edit(Code, "begin", ":0{DIGITS}", ""), lambda _: _short_codes()),
+    "minds spaces": (Edit(Code, "check", ".translate(_GAPS)", ""), _codes),
+    "goes by the newest secret": (Edit(Code, "check", "versions.get(int(version))", "current"), _codes),
+    "passes all": (Edit(Siteverify, "check", "if said.success:", "if True:"), _refused),
+    "minds no host": (Edit(Siteverify, "_was_ours", "said.hostname not in self._site.hostnames", "False"), _refused),
+    "takes all codes for its own": (
+        Edit(Siteverify, "check", "_NOT_THEIRS.intersection(said.error_codes or ())", "said.error_codes"),
+        _refused,
+    ),
+    "takes its own faults for theirs": (
+        Edit(Siteverify, "check", "Found.UNAVAILABLE if codes", "Found.WRONG if codes"),
+        _unclear,
+    ),
+    "minds no action": (
+        Edit(Siteverify, "_was_ours", "self._site.action is not None", "False"),
+        test_action_and_challenge_are_the_vendors_word,
+    ),
+    "minds no challenge": (
+        Edit(Siteverify, "_was_ours", "not self._site.bound or", "True or"),
+        test_action_and_challenge_are_the_vendors_word,
+    ),
+    "minds no status": (
+        Edit(Siteverify, "_asked", "answer.status_code != httpx.codes.OK", "False"),
+        _unclear,
+    ),
+    "reads all that it is sent": (Edit(Siteverify, "_asked", "len(body) > _LARGEST or ", ""), _unclear),
+    "goes where it is sent": (
+        Edit(Siteverify, "_asked", "follow_redirects=False", "follow_redirects=True"),
+        test_a_vendor_leads_nowhere_else,
+    ),
+    "names each try anew": (
+        Edit(Siteverify, "_asked", "_name(challenge, given)", "str(uuid.uuid4())"),
+        test_a_vendor_is_asked_as_it_documents,
+    ),
+    "waits for ever": (
+        Edit(Siteverify, "_asked", " or time.monotonic() > until", ""),
+        test_a_vendor_that_is_slow_or_gone_is_unavailable,
+    ),
+}
+
+
+def _short_codes() -> None:
+    challenger = Code(lambda: Secrets({1: 7}))
+    assert all(len(str(begun(challenger)[1])) == 6 for _ in range(200))
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_kills_the_mutant_that(name: str, vendor: FakeVendor) -> None:
+    edit, notices = MUTANTS[name]
+    notices(vendor)
+    vendor.asked.clear()
+    vendor.status, vendor.headers, vendor.pause, vendor.drip = 200, {}, 0.0, 0.0
+    with planted(edit), pytest.raises(AssertionError):
+        notices(vendor)
