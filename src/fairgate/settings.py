@@ -263,7 +263,7 @@ class ChallengeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     ] = 10
     difficulty: Annotated[
         int, Meta(ge=1, le=32, description="Zero bits of a proof of work: each more doubles the work.")
-    ] = 18
+    ] = 16
     url: Annotated[str, Meta(description="Where the vendor answers `siteverify`; nothing else is ever asked.")] = ""
     site_key: Annotated[str, Meta(max_length=300, description="The public key of the vendor's widget.")] = ""
     hostnames: Annotated[

@@ -265,7 +265,7 @@ def test_the_how_to_is_followed_as_it_stands(service: Service, tmp_path: Path) -
 
     with service.as_("shop") as (_, desk):
         set_ = typed('"ref": "session-4711"')
-        shown = json.loads(block("challenge.md", '"zero_bits": 18}').replace("...", ""))
+        shown = json.loads(block("challenge.md", '"zero_bits": 16}').replace("...", ""))
         assert (set_.keys(), set_["kind"], set_["show"].keys()) == (shown.keys(), "captcha", shown["show"].keys())
         solver = f"{block('challenge.md', 'async function solve')}\nsolve({json.dumps(set_['show'])}).then(console.log)"
         response = subprocess.run(
