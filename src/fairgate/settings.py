@@ -1,5 +1,6 @@
 """What `fairgate.toml` may say. Each key's `Meta` is its documentation, from which the reference page is generated."""
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -22,6 +23,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 LEAST_LOG_DAYS = LONGEST_REPEAT // DAY + 2
 #: The entry of a table by name that stands for all that are not named in it.
 DEFAULT = "default"
+#: What a secret may be sent to: nobody on the way reads it.
+_SAFE = re.compile(r"https://|http://(127\.0\.0\.1|localhost)(:[0-9]+)?/")
 
 
 class DoorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -267,6 +270,69 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ] = 72.0
 
 
+class ChallengeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How challenges of one kind are made and checked. A captcha's secret is in the environment."""
+
+    by: Annotated[
+        Literal["proof_of_work", "code", "siteverify", "reported"],
+        Meta(
+            description="Who checks it: a proof of work or a code made here, a captcha's vendor that speaks "
+            "`siteverify` (Turnstile, hCaptcha, reCAPTCHA v2), or your own service, which reports what came of it."
+        ),
+    ] = "proof_of_work"
+    lifetime_seconds: Annotated[int, Meta(ge=10, le=7 * 86_400, description="Seconds after which it has expired.")] = (
+        600
+    )
+    attempts: Annotated[
+        int, Meta(ge=1, le=20, description="Answers that it takes; with the last wrong one it has failed.")
+    ] = 5
+    per_hour: Annotated[
+        int, Meta(ge=1, le=1_000, description="Challenges of the kind that an account gets in an hour; more get 429.")
+    ] = 10
+    difficulty: Annotated[
+        int, Meta(ge=1, le=32, description="Zero bits of a proof of work: each more doubles the work.")
+    ] = 16
+    url: Annotated[str, Meta(description="Where the vendor answers `siteverify`; nothing else is ever asked.")] = ""
+    site_key: Annotated[str, Meta(max_length=300, description="The public key of the vendor's widget.")] = ""
+    hostnames: Annotated[
+        list[str], Meta(description="The hosts of your own pages: what was solved elsewhere is wrong.")
+    ] = []
+    action: Annotated[
+        str | None, Meta(description="The widget's action, which the vendor must repeat; any without.")
+    ] = None
+    bound: Annotated[
+        bool,
+        Meta(description="Whether the widget is given the challenge's id as `cdata`, and the vendor must repeat it."),
+    ] = False
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds within which the vendor must have answered.")
+    ] = 5.0
+    when_down: Annotated[
+        Literal["later", "fail", "pass"],
+        Meta(
+            description="What an answer is while the vendor can't say: to be given again `later`, which costs no "
+            "attempt; wrong; or right, which the event then says is not `verified`."
+        ),
+    ] = "later"
+
+    def __post_init__(self) -> None:
+        """Check what a type can't say; raises ValueError."""
+        if self.by == "siteverify" and not (self.url and self.site_key and self.hostnames):
+            raise ValueError("`siteverify` needs `url`, `site_key` and `hostnames`")
+        if self.url and not _SAFE.match(self.url):
+            raise ValueError("`url` must begin with https://, or with http:// and be of this machine")
+
+
+#: The kinds of challenges that are there without settings.
+CHALLENGES: Mapping[str, ChallengeSettings] = {
+    "captcha": ChallengeSettings(),
+    "email": ChallengeSettings(by="code", lifetime_seconds=900),
+    "phone": ChallengeSettings(by="code"),
+    "payment": ChallengeSettings(by="reported", lifetime_seconds=86_400),
+    "identity": ChallengeSettings(by="reported", lifetime_seconds=7 * 86_400),
+}
+
+
 class ClerkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The process that keeps the records of actions and tells other services of them."""
 
@@ -310,6 +376,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         dict[str, WebhookSettings],
         Meta(description="Services that are told of actions; the secret of `NAME` is `FAIRGATE_WEBHOOK_NAME`."),
     ] = {}
+    challenge: Annotated[
+        dict[str, ChallengeSettings],
+        Meta(
+            description="How challenges are checked, by kind. Without a table `captcha` is a proof of work, `email` "
+            "and `phone` are codes, `payment` and `identity` are reported. A vendor's secret for `NAME` is "
+            "`FAIRGATE_CHALLENGE_NAME`."
+        ),
+    ] = {}
     retention: Annotated[
         dict[str, Retention], Meta(description="By event type; `default` is for the types that are not named.")
     ] = {}
@@ -319,6 +393,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def site(self, name: str) -> CallSite | None:
         """The call site of a name; `default` is always there."""
         return self.call_site.get(name) or (CallSite() if name == DEFAULT else None)
+
+    @property
+    def challenges(self) -> Mapping[str, ChallengeSettings]:
+        """How challenges are checked, by kind, with those that need no table."""
+        return {**CHALLENGES, **self.challenge}
 
 
 def read_settings(path: Path | None) -> Settings:

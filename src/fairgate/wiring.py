@@ -40,18 +40,22 @@ from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
+from fairgate.ports.challenger import Challenger
+from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
-from fairgate.settings import Settings, check_log_days, check_retention
+from fairgate.settings import ChallengeSettings, Settings, check_log_days, check_retention
 
 _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
-#: The data base of ledger, outbox, appeals and cases.
+#: Before the kind of a challenge, in capitals: the variable that has its vendor's secret.
+CHALLENGE_VARIABLE = "FAIRGATE_CHALLENGE_"
+#: The data base of ledger, outbox, appeals, cases and challenges.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -321,6 +325,8 @@ class Records:
     cases: Cases
     case_queue: CaseQueue
     case_feed: CaseFeed
+    challenges: Challenges
+    outcomes: Outcomes
 
 
 @contextmanager
@@ -329,6 +335,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql import sqlite
     from fairgate.backends.sql.appeals import SqlAppeals
     from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+    from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
 
@@ -340,6 +347,8 @@ def open_records(data: Path) -> Iterator[Records]:
             cases=SqlCases(opened),
             case_queue=SqlCaseQueue(opened),
             case_feed=SqlCaseFeed(opened),
+            challenges=SqlChallenges(opened),
+            outcomes=SqlOutcomes(opened),
         )
 
 
@@ -360,6 +369,35 @@ def read_by_the_clerk(data: Path) -> int | None:
     """
     with existing_records(data) as records:
         return None if records is None else records.ledger.read().sequence
+
+
+def open_challengers(settings: Settings) -> dict[str, Challenger]:
+    """Who makes and checks challenges, by kind. Raises `BadSettings` where a vendor's secret is not there."""
+    return {name: _challenger(name, each, settings.data) for name, each in settings.challenges.items()}
+
+
+def _challenger(name: str, asked: ChallengeSettings, data: Path) -> Challenger:
+    from fairgate.vendors.code import Code
+    from fairgate.vendors.proof_of_work import ProofOfWork
+    from fairgate.vendors.reported import Reported
+    from fairgate.vendors.siteverify import Site, Siteverify
+
+    match asked.by:
+        case "proof_of_work":
+            return ProofOfWork(asked.difficulty)
+        case "code":
+            return Code(lambda: secrets_of(data, make=False))
+        case "reported":
+            return Reported()
+        case "siteverify":
+            variable = f"{CHALLENGE_VARIABLE}{name.upper().replace('-', '_')}"
+            secret = os.environ.get(variable)
+            if not secret:
+                what = f"The challenge `{name}` needs its vendor's secret in the environment variable {variable}"
+                raise BadSettings(f"{what}: the vendor shows it beside the site key.")
+            hosts = tuple(asked.hostnames)
+            site = Site(asked.url, asked.site_key, hosts, asked.action, asked.bound, asked.timeout_seconds)
+            return Siteverify(site, secret)
 
 
 def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:

@@ -10,11 +10,13 @@ import pytest
 from fairgate.backends.sql import sqlite
 from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
+from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
 from tests.contracts import postgres
@@ -24,6 +26,7 @@ _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
 OpenCases: TypeAlias = _Opened["CaseFile"]
+OpenChallenges: TypeAlias = _Opened[tuple[Challenges, Outcomes]]
 
 
 def on_every_data_base(of: Callable[[Records], _Port]) -> pytest.MarkDecorator:
@@ -62,6 +65,10 @@ def case_file(records: Records) -> CaseFile:
     return CaseFile(SqlCases(records), SqlCaseQueue(records), SqlCaseFeed(records))
 
 
+def challenges_and_outcomes(records: Records) -> tuple[Challenges, Outcomes]:
+    return SqlChallenges(records), SqlOutcomes(records)
+
+
 def _opening(of: Callable[[Records], _Port], opens: _Opened[Records]) -> _Opened[_Port]:
     @contextmanager
     def opened(folder: Path) -> Iterator[_Port]:
@@ -79,3 +86,4 @@ def _sqlite(folder: Path) -> AbstractContextManager[Records]:
 open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)
+open_sql_challenges: OpenChallenges = _opening(challenges_and_outcomes, _sqlite)

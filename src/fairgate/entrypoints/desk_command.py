@@ -13,11 +13,13 @@ from fairgate.entrypoints.access import Access, kept_fresh, require_keys
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
@@ -25,7 +27,7 @@ from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_s
 from fairgate.entrypoints.passes import passes_of
 from fairgate.monitor.logs import configure
 from fairgate.settings import Settings
-from fairgate.wiring import open_keys
+from fairgate.wiring import open_challengers, open_keys
 
 #: The door comes first. Where the disk's scheduler knows priorities it takes them from this, too.
 _NICER = 10
@@ -57,7 +59,22 @@ def run(settings: Settings) -> int:
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
         door = AtTheDoor(settings.door, passes_of(settings, clock))
         hearing = Hearing(settings, records, audit, door)
-        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records, door, hearing)
+        outcomes = Outcomes(records, door, meters)
+        challenging = Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters)
+        office = Office(
+            settings,
+            access,
+            audit,
+            Workers(settings),
+            jobs,
+            upkeep,
+            meters,
+            records,
+            door,
+            hearing,
+            outcomes,
+            challenging,
+        )
         return _serve(office, listener)
 
 

@@ -24,7 +24,7 @@ from fairgate.monitor.traces import NoTraces
 from fairgate.pipeline.online import Outcome
 from fairgate.ports.traces import Traces
 from fairgate.settings import DoorSettings, Settings, settings_of
-from fairgate.wiring import LivePipeline, calm_collector, open_keys, traces_from
+from fairgate.wiring import LivePipeline, calm_collector, open_challengers, open_keys, traces_from
 
 #: Connections that may wait to be accepted.
 _BACKLOG = 2_048
@@ -57,6 +57,7 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
         listener = stack.enter_context(listening(settings.door))
         allow_files(settings.door.connections + _FILES)
         if desk is not None:
+            open_challengers(settings)  # which raises here what would keep the desk from starting
             stack.enter_context(desk)
         if clerk is not None:
             check_webhooks(settings)

@@ -18,17 +18,20 @@ from fairgate.entrypoints.desk import app as desk_app
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers
 from fairgate.entrypoints.passes import passes_of
 from fairgate.secret_file import secrets_of
-from fairgate.settings import DeskSettings, DoorSettings, Settings, WebhookSettings
+from fairgate.settings import ChallengeSettings, DeskSettings, DoorSettings, Settings, WebhookSettings
+from fairgate.wiring import open_challengers
 from tests.support import SetClock
 
 QUERY = {"query": "select 1"}
@@ -37,13 +40,14 @@ QUERY = {"query": "select 1"}
 class Desk:
     """The application around an office whose workers are never started: what gets to one is an error here."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what differs between desks
         self,
         folder: Path,
         stack: ExitStack,
         scopes: Mapping[str, frozenset[Scope]],
         door: DoorSettings | None = None,
         webhook: Mapping[str, WebhookSettings] | None = None,
+        challenge: Mapping[str, ChallengeSettings] | None = None,
     ) -> None:
         clock = SetClock()
         keys = stack.enter_context(open_api_keys(folder / "keys.db"))
@@ -52,7 +56,8 @@ class Desk:
             self.keys[name], stored = new_key(name, given, clock.now(), None)
             keys.add(stored)
         desk = DeskSettings(jobs_waiting=1)
-        settings = Settings(data=folder, door=door or DoorSettings(), desk=desk, webhook=dict(webhook or {}))
+        tables = {"webhook": dict(webhook or {}), "challenge": dict(challenge or {})}
+        settings = Settings(data=folder, door=door or DoorSettings(), desk=desk, **tables)  # type: ignore[arg-type]
         self.audit = Audit(folder / "desk" / "audit.jsonl", clock)
         stack.callback(self.audit.close)
         meters = Meters()
@@ -63,9 +68,13 @@ class Desk:
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
         hearing = Hearing(settings, records, self.audit, at_the_door)
+        outcomes = Outcomes(records, at_the_door, meters)
+        challengers = open_challengers(settings)
+        challenging = Challenging(settings.challenges, challengers, records, at_the_door, outcomes, meters)
         self.office = Office(
-            settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, at_the_door, hearing
-        )
+            settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, at_the_door, hearing,
+            outcomes, challenging,
+        )  # fmt: skip
         self.application = app_of(self.office, lambda: None)
 
     def ask(
@@ -128,9 +137,19 @@ ROUTES = [
     ("GET", "/v1/appeals", Scope.REVIEW, None),
     ("GET", "/v1/appeals/7", Scope.REVIEW, None),
     ("POST", "/v1/appeals/7/decision", Scope.REVIEW, {"granted": True, "why": "so"}),
+    ("POST", "/v1/challenges", Scope.DECIDE, {"account": "a", "kind": "captcha", "ref": "1"}),
+    ("GET", "/v1/challenges/c?account=a", Scope.DECIDE, None),
+    ("POST", "/v1/challenges/c/answer", Scope.DECIDE, {"account": "a", "response": "1"}),
+    ("POST", "/v1/challenges/c/result", Scope.DECIDE, {"account": "a", "passed": True}),
 ]
 #: Parts of paths that stand for any.
-PARTS = {"/x": "/{job_id}", "/7": "/{number}", "/a/": "/{account}/"}
+PARTS = {
+    "/x": "/{job_id}",
+    "/7": "/{number}",
+    "/a/": "/{account}/",
+    "/c?account=a": "/{challenge_id}",
+    "/c/": "/{challenge_id}/",
+}
 
 
 @pytest.mark.parametrize(("method", "path", "scope", "body"), ROUTES)

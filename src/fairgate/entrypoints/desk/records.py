@@ -1,4 +1,4 @@
-"""The clerk's records as the desk uses them: it reads them, lets letters be sent again, and keeps appeals there."""
+"""The clerk's records as the desk uses them: it reads them, has letters sent again, keeps appeals and challenges."""
 
 import asyncio
 import logging
@@ -30,6 +30,7 @@ class RecordsReading:
 
     `oldest` is how many seconds ago the oldest message that waits was made, 0 for none, by receiver. `behind` is how
     many records of the log they lack, None where nobody says how long that is. `appeals` are those that are open.
+    `untold` are challenges that have ended, and of which the door does not know yet.
     """
 
     up: bool
@@ -37,6 +38,7 @@ class RecordsReading:
     oldest: Mapping[str, float] = field(default_factory=dict)
     behind: int | None = None
     appeals: Docket = field(default_factory=Docket)
+    untold: int = 0
 
 
 class DeskRecords:
@@ -91,5 +93,5 @@ class DeskRecords:
         backlogs, now = self._backlogs(records), self.clock.now()
         oldest = {each.receiver: max(0, now - each.oldest) / SECOND if each.oldest else 0.0 for each in backlogs}
         behind = None if end is None else max(0, end - read)
-        appeals = records.appeals.docket(now)
-        return RecordsReading(up=True, backlogs=backlogs, oldest=oldest, behind=behind, appeals=appeals)
+        appeals, untold = records.appeals.docket(now), records.outcomes.waiting()
+        return RecordsReading(True, backlogs, oldest, behind, appeals, untold)  # noqa: FBT003 - that they can be read

@@ -2,6 +2,7 @@
 
 from fairgate.backends.sql.tables.appeals import APPEAL
 from fairgate.backends.sql.tables.cases import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
+from fairgate.backends.sql.tables.challenges import CHALLENGE
 from fairgate.backends.sql.tables.ledger import LEDGER_ENTRY, LEDGER_READ
 from fairgate.backends.sql.tables.metadata import METADATA
 from fairgate.backends.sql.tables.outbox import LETTER
@@ -12,6 +13,7 @@ __all__ = [
     "CASE_FED",
     "CASE_HAPPENING",
     "CASE_MEMBER",
+    "CHALLENGE",
     "LEDGER_ENTRY",
     "LEDGER_READ",
     "LETTER",
