@@ -35,8 +35,9 @@ from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.appeals import Appeals
+from fairgate.ports.audit import Audit
 from fairgate.ports.clock import Clock
-from fairgate.ports.ledger import LedgerRecords
+from fairgate.ports.ledger import LedgerRecords, Read
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
@@ -46,7 +47,7 @@ _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
-#: The data base of ledger, outbox and appeals.
+#: The data base of ledger, outbox, appeals and audit log.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -292,6 +293,7 @@ class Records:
     ledger: LedgerRecords
     outbox: Outbox
     appeals: Appeals
+    audit: Audit
 
 
 @contextmanager
@@ -299,11 +301,12 @@ def open_records(data: Path) -> Iterator[Records]:
     """The records of a data folder, made where they are missing. Closed on leaving. Raises `RecordsUnavailable`."""
     from fairgate.backends.sql import sqlite
     from fairgate.backends.sql.appeals import SqlAppeals
+    from fairgate.backends.sql.audit import SqlAudit
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
 
     with sqlite.open_records(data / RECORDS) as opened:
-        yield Records(SqlLedger(opened), SqlOutbox(opened), SqlAppeals(opened))
+        yield Records(SqlLedger(opened), SqlOutbox(opened), SqlAppeals(opened), SqlAudit(opened))
 
 
 @contextmanager
@@ -317,12 +320,13 @@ def existing_records(data: Path) -> Iterator[Records | None]:
 
 
 def read_by_the_clerk(data: Path) -> int | None:
-    """The number of the first record of the log that the clerk has not read; None where there are no records yet.
+    """The number of the first record of the log that the clerk has not read; None where it has kept nothing yet.
 
     Raises `RecordsUnavailable`.
     """
     with existing_records(data) as records:
-        return None if records is None else records.ledger.read().sequence
+        read = Read(0, 0) if records is None else records.ledger.read()
+        return None if read == Read(0, 0) else read.sequence  # a desk without a clerk keeps its audit log there
 
 
 def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:

@@ -9,10 +9,12 @@ import pytest
 
 from fairgate.backends.sql import sqlite
 from fairgate.backends.sql.appeals import SqlAppeals
+from fairgate.backends.sql.audit import SqlAudit
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
+from fairgate.ports.audit import Audit
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
 from tests.contracts import postgres
@@ -21,6 +23,7 @@ _Port = TypeVar("_Port")
 _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
+OpenAudit: TypeAlias = _Opened[Audit]
 
 
 def on_every_data_base(of: Callable[[Records], _Port]) -> pytest.MarkDecorator:
@@ -47,6 +50,10 @@ def appeals(records: Records) -> Appeals:
     return SqlAppeals(records)
 
 
+def audit(records: Records) -> Audit:
+    return SqlAudit(records)
+
+
 def _opening(of: Callable[[Records], _Port], opens: _Opened[Records]) -> _Opened[_Port]:
     @contextmanager
     def opened(folder: Path) -> Iterator[_Port]:
@@ -63,3 +70,4 @@ def _sqlite(folder: Path) -> AbstractContextManager[Records]:
 #: As the planted mutants are opened: what they have wrong is wrong on every data base.
 open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
+open_sql_audit: OpenAudit = _opening(audit, _sqlite)

@@ -1,8 +1,9 @@
 """The tables of the records, by subject. A change needs a migration, which makes it where records are there already."""
 
 from fairgate.backends.sql.tables.appeals import APPEAL
+from fairgate.backends.sql.tables.audit import AUDIT_ROW
 from fairgate.backends.sql.tables.ledger import LEDGER_ENTRY, LEDGER_READ
 from fairgate.backends.sql.tables.metadata import METADATA
 from fairgate.backends.sql.tables.outbox import LETTER
 
-__all__ = ["APPEAL", "LEDGER_ENTRY", "LEDGER_READ", "LETTER", "METADATA"]
+__all__ = ["APPEAL", "AUDIT_ROW", "LEDGER_ENTRY", "LEDGER_READ", "LETTER", "METADATA"]
