@@ -11,6 +11,7 @@ from fairgate.domain.ledger import Undone
 from fairgate.ingest.decode import Taken
 from fairgate.ingest.wire import Wire
 from fairgate.pipeline.engine import BATCH, Engine
+from fairgate.pipeline.noted import AnchorRecord, ReadRecord
 from fairgate.pipeline.records import (
     Change,
     EraseRecord,
@@ -79,7 +80,7 @@ def take_in(engine: Engine, reader: RecordReader, piece: Piece) -> None:
             engine.ledger.undo(piece.numbers, Undone(piece.received, piece.by, piece.why))
         case RestatedRecord():
             engine.clock = max(engine.clock, piece.clock)
-        case SubjectsRecord():
+        case SubjectsRecord() | ReadRecord() | AnchorRecord():
             pass  # nothing is decided by it
 
 

@@ -17,6 +17,7 @@ from fairgate.ingest.decode import Decoder, Taken
 from fairgate.pipeline.engine import Engine, Judged
 from fairgate.pipeline.explain import Explainer
 from fairgate.pipeline.lookup import Lookup
+from fairgate.pipeline.noted import Noted
 from fairgate.pipeline.records import (
     EraseRecord,
     EventRecord,
@@ -174,6 +175,11 @@ class Pipeline:
         if open_:
             self.log.append(encode(UndoRecord(now, open_, by, why)))
             ledger.undo(open_, Undone(now, by, why))
+
+    def note(self, record: Noted) -> None:
+        """Note something for the audit log. Durable with the next commit."""
+        self._check_running()
+        self.log.append(encode(record))
 
     def erase(self, account: str, by: str, why: str) -> None:
         """Make what is personal in an account's events unreadable for ever, here and in every copy without its key.

@@ -1,21 +1,23 @@
-"""From the log to the records of the ledger, and to the messages that tell other services of it."""
+"""From the log to the records of the ledger, the messages that tell other services of it, and the audit log."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fairgate.decide.policy import ALL_RULES
 from fairgate.domain.action import SWITCH, Action, switched_off
+from fairgate.domain.audit import Doing
 from fairgate.domain.ledger import Entry, Undone
 from fairgate.domain.pack import Pack
 from fairgate.domain.windows import SECOND
 from fairgate.enforce.ledger import Ledger
 from fairgate.enforce.messages import Messages, What, name_of, switched
+from fairgate.pipeline.doings import Doings
 from fairgate.pipeline.lookup import live_pack
 from fairgate.pipeline.records import EventRecord, LedgerRecord, PackRecord, SwitchRecord, UndoRecord, decode
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 
-#: Records of the log that one step reads, and messages after which it ends: so much is one transaction.
+#: Records of the log that one step reads, and messages, or doings, after which it ends: so much is one transaction.
 STEP: Final = 50_000
 MOST_MESSAGES: Final = 2_000
 #: How long events of which nothing follows are read before the records are told.
@@ -50,7 +52,12 @@ class Projection:
         self._ledger = Ledger({})
         for entry in self._held():
             self._ledger.take(entry)
+        self._pack: Pack | None = None
         self._messages: Messages | None = None
+        before = self._read.sequence - 1
+        live = live_pack(log, before) if log.begin() <= before < log.end() else None
+        self._doings = Doings(self._ledger, self._live_pack, live)
+        self._done: list[Doing] = []
         self._entries: list[Entry] = []
         self._said: list[Message] = []
 
@@ -64,19 +71,21 @@ class Projection:
 
         0 where nothing new is there; the rest of the log is for the next step where there is too much of it.
         """
-        self._entries, self._said = [], []
+        self._entries, self._said, self._done = [], [], []
         sequence = max(self._read.sequence, self._log.begin())
         first = sequence
         for number, data in self._log.read(first, first + STEP):
-            self._take_in(number, decode(number, data))
+            record = decode(number, data)
+            self._done += self._doings.of(number, record)
+            self._take_in(number, record)
             sequence = number + 1
-            if len(self._said) >= MOST_MESSAGES:
+            if max(len(self._said), len(self._done)) >= MOST_MESSAGES:
                 break
         time = self._read.time if self.behind > STEP else self._ended(max(now, self._read.time))
         self._ledger.forget(time)
         self._read = Read(sequence, time, tuple(sorted(self._off)))
-        if self._entries or self._said or self._is_due():
-            self._records.take(self._read, self._entries, self._said, self._receivers)
+        if self._entries or self._said or self._done or self._is_due():
+            self._records.take(self._read, self._entries, self._said, self._receivers, self._done)
             self._kept = self._read
         return len(self._said)
 
@@ -105,7 +114,7 @@ class Projection:
                 if (name in self._off) != record.off:  # else it is only said again
                     self._switch(number, record)
             case PackRecord():
-                self._messages = self._made(self._compile_pack(record.files))
+                self._pack = self._messages = None  # made when they are asked for
             case _:
                 pass  # nothing that stands about anybody
 
@@ -156,10 +165,13 @@ class Projection:
         if not self._receivers:
             return
         if self._messages is None:
-            at = min(number, self._log.end() - 1)
-            self._messages = self._made(self._compile_pack(live_pack(self._log, at).files))
+            pack = self._live_pack(number)
+            self._messages = Messages(self._ledger, pack.actions, pack.reasons)
         off = frozenset(Action) if ALL_RULES in self._off else switched_off(self._off)
         self._said.append(self._messages.changed(name, entry, what, now, off))
 
-    def _made(self, pack: Pack) -> Messages:
-        return Messages(self._ledger, pack.actions, pack.reasons)
+    def _live_pack(self, number: int) -> Pack:
+        """The pack that is live at the record of a number."""
+        if self._pack is None:
+            self._pack = self._compile_pack(live_pack(self._log, min(number, self._log.end() - 1)).files)
+        return self._pack

@@ -13,6 +13,7 @@ from fairgate.ingest.identifiers import TYPES
 from fairgate.ingest.wire import Wire
 from fairgate.language.tree import Kind
 from fairgate.pipeline.engine import Engine, Judged
+from fairgate.pipeline.noted import Noted
 from fairgate.pipeline.personal import SUBJECT, erased, personal_form
 from fairgate.pipeline.seals import NOBODY
 
@@ -146,7 +147,15 @@ class RestatedRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="ki
 
 #: What changes decisions, or what can be read, beside the events.
 Change: TypeAlias = (
-    PackRecord | ListRecord | SwitchRecord | LedgerRecord | UndoRecord | EraseRecord | SubjectsRecord | RestatedRecord
+    PackRecord
+    | ListRecord
+    | SwitchRecord
+    | LedgerRecord
+    | UndoRecord
+    | EraseRecord
+    | SubjectsRecord
+    | RestatedRecord
+    | Noted
 )
 Record: TypeAlias = EventRecord | Change
 
