@@ -115,6 +115,10 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     appeal_days: Annotated[
         int, Meta(ge=1, le=365, description="Days after which an appeal should have been decided.")
     ] = 14
+    anchor_minutes: Annotated[
+        float,
+        Meta(gt=0, le=1_440, description="Minutes between two anchors of the audit log, where rows have come since."),
+    ] = 5.0
 
 
 class SharePrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

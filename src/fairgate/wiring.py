@@ -39,11 +39,12 @@ from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.appeals import Appeals
+from fairgate.ports.audit import Audit
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
 from fairgate.ports.challenger import Challenger
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.clock import Clock
-from fairgate.ports.ledger import LedgerRecords
+from fairgate.ports.ledger import LedgerRecords, Read
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
@@ -55,7 +56,7 @@ SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
 #: Before the kind of a challenge, in capitals: the variable that has its vendor's secret.
 CHALLENGE_VARIABLE = "FAIRGATE_CHALLENGE_"
-#: The data base of ledger, outbox, appeals, cases and challenges.
+#: The data base of ledger, outbox, appeals, cases, challenges and audit log.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -327,6 +328,7 @@ class Records:
     case_feed: CaseFeed
     challenges: Challenges
     outcomes: Outcomes
+    audit: Audit
 
 
 @contextmanager
@@ -334,6 +336,7 @@ def open_records(data: Path) -> Iterator[Records]:
     """The records of a data folder, made where they are missing. Closed on leaving. Raises `RecordsUnavailable`."""
     from fairgate.backends.sql import sqlite
     from fairgate.backends.sql.appeals import SqlAppeals
+    from fairgate.backends.sql.audit import SqlAudit
     from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
     from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
     from fairgate.backends.sql.ledger import SqlLedger
@@ -344,6 +347,7 @@ def open_records(data: Path) -> Iterator[Records]:
             ledger=SqlLedger(opened),
             outbox=SqlOutbox(opened),
             appeals=SqlAppeals(opened),
+            audit=SqlAudit(opened),
             cases=SqlCases(opened),
             case_queue=SqlCaseQueue(opened),
             case_feed=SqlCaseFeed(opened),
@@ -363,12 +367,13 @@ def existing_records(data: Path) -> Iterator[Records | None]:
 
 
 def read_by_the_clerk(data: Path) -> int | None:
-    """The number of the first record of the log that the clerk has not read; None where there are no records yet.
+    """The number of the first record of the log that the clerk has not read; None where it has kept nothing yet.
 
     Raises `RecordsUnavailable`.
     """
     with existing_records(data) as records:
-        return None if records is None else records.ledger.read().sequence
+        read = Read(0, 0) if records is None else records.ledger.read()
+        return None if read == Read(0, 0) else read.sequence  # a desk without a clerk keeps its audit log there
 
 
 def open_challengers(settings: Settings) -> dict[str, Challenger]:

@@ -9,12 +9,14 @@ import pytest
 
 from fairgate.backends.sql import sqlite
 from fairgate.backends.sql.appeals import SqlAppeals
+from fairgate.backends.sql.audit import SqlAudit
 from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
 from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
+from fairgate.ports.audit import Audit
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
@@ -27,6 +29,7 @@ Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
 OpenCases: TypeAlias = _Opened["CaseFile"]
 OpenChallenges: TypeAlias = _Opened[tuple[Challenges, Outcomes]]
+OpenAudit: TypeAlias = _Opened[Audit]
 
 
 def on_every_data_base(of: Callable[[Records], _Port]) -> pytest.MarkDecorator:
@@ -69,6 +72,10 @@ def challenges_and_outcomes(records: Records) -> tuple[Challenges, Outcomes]:
     return SqlChallenges(records), SqlOutcomes(records)
 
 
+def audit(records: Records) -> Audit:
+    return SqlAudit(records)
+
+
 def _opening(of: Callable[[Records], _Port], opens: _Opened[Records]) -> _Opened[_Port]:
     @contextmanager
     def opened(folder: Path) -> Iterator[_Port]:
@@ -87,3 +94,4 @@ open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)
 open_sql_challenges: OpenChallenges = _opening(challenges_and_outcomes, _sqlite)
+open_sql_audit: OpenAudit = _opening(audit, _sqlite)

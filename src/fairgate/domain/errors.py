@@ -417,6 +417,16 @@ class BadEntry(FairgateError):
         return f"The value can't stand in the list `{self.name}`: it {self.reason}."
 
 
+class AuditCut(FairgateError):
+    """Rows of the audit log that an anchor vouches for are not there any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Rows of the audit log that the event log vouches for are gone. Run `fairgate audit verify`, and where a"
+            " backup was restored, `fairgate audit acknowledge`; then start the service anew."
+        )
+
+
 class RecordsUnavailable(AtPlace):
     """The data base of records can't be used."""
 

@@ -15,6 +15,8 @@ from fairgate import __version__
 from fairgate.domain.errors import BadRequest, FairgateError
 
 if TYPE_CHECKING:  # the types of what commands are given must not load what `--help` needs not
+    from datetime import datetime
+
     from fairgate.entrypoints.operator import Operator
     from fairgate.ports.api_keys import ApiKeys
     from fairgate.ports.outbox import Outbox
@@ -539,9 +541,10 @@ def doctor(config: Path | None, pack: str | None, data: Path | None, *, as_json:
 @_CONFIG
 @click.option("--data", type=_FOLDER, help="Where log and lake are kept.")
 @click.option("--form", default="table", show_default=True, type=click.Choice(["table", "csv", "json"]))
-@click.option("--personal", is_flag=True, help="Show personal values instead of their tokens.")
+@click.option("--personal", is_flag=True, help="Show personal values instead of their tokens, with --why.")
+@click.option("--why", default="", help="Why personal values are to be shown; kept in the audit log.")
 @click.argument("query")
-def sql(config: Path | None, data: Path | None, form: Any, query: str, *, personal: bool) -> None:  # noqa: ANN401 - sql_command.Form, which is only imported when SQL is asked
+def sql(config: Path | None, data: Path | None, form: Any, why: str, query: str, *, personal: bool) -> None:  # noqa: ANN401 - sql_command.Form, which is only imported when SQL is asked
     """Answer QUERY (one SELECT; `-` reads it) over all events with their features, decisions and labels.
 
     There is a table for each event type (api_request for api.request), and `decisions`, `rules` and `labels` over all.
@@ -551,7 +554,69 @@ def sql(config: Path | None, data: Path | None, form: Any, query: str, *, person
 
     text = sys.stdin.read() if query == "-" else query
     settings = settings_of(config, _given(data=data))
+    if personal:
+        from fairgate.backends.embedded.clock import SystemClock
+        from fairgate.entrypoints.audit_command import note_query
+
+        note_query(settings.data, getpass.getuser(), why, text, SystemClock().now())
     sys.exit(sql_command.run(settings, text, form, click.echo, personal=personal))
+
+
+@main.group()
+def audit() -> None:
+    """Check and show the audit log: who did and read what, when and why."""
+
+
+@audit.command("verify")
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and records are kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def audit_verify(config: Path | None, data: Path | None, *, as_json: bool) -> None:
+    """Find rows that were changed, removed, reordered or cut off; exit with 1 where there are any."""
+    from fairgate.entrypoints import audit_command
+    from fairgate.settings import settings_of
+
+    sys.exit(audit_command.verify(settings_of(config, _given(data=data)).data, click.echo, as_json=as_json))
+
+
+@audit.command("list")
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and records are kept.")
+@click.option("--by", help="Only what this key or person did.")
+@click.option("--what", multiple=True, help="Only rows of this kind, such as list.put; may be repeated.")
+@click.option("--about", nargs=2, metavar="KIND VALUE", help="Only rows about this; the token where it is personal.")
+@click.option("--since", type=click.DateTime(), help="Only from this time (UTC) on.")
+@click.option("--until", type=click.DateTime(), help="Only before this time (UTC).")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Rows at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def audit_list(
+    config: Path | None,
+    data: Path | None,
+    by: str | None,
+    what: tuple[str, ...],
+    about: tuple[str, str] | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Show rows, the newest first."""
+    from fairgate.entrypoints import audit_command
+    from fairgate.settings import settings_of
+
+    sought = audit_command.sought(by, what, about, since, until)
+    folder = settings_of(config, _given(data=data)).data
+    click.echo(audit_command.shown(folder, sought, limit, as_json=as_json))
+
+
+@audit.command("acknowledge")
+@_as_operator
+def audit_acknowledge(operator: Operator) -> None:
+    """Say that rows are gone which the event log vouches for, as after a backup was restored."""
+    from fairgate.entrypoints import audit_command
+
+    sys.exit(audit_command.acknowledge(operator))
 
 
 @main.command()

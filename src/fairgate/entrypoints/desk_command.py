@@ -1,18 +1,21 @@
 """`fairgate desk`: the process beside the door for all that is slow. `fairgate serve` starts it by itself."""
 
+import asyncio
 import contextlib
 import logging
 import os
 import shutil
 import socket
 import sys
+from functools import partial
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
+from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
-from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.audit import DESK_FILE, DeskAudit
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
@@ -26,6 +29,7 @@ from fairgate.entrypoints.desk.workers import Workers, scratch_of
 from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.passes import passes_of
 from fairgate.monitor.logs import configure
+from fairgate.secret_file import secrets_of
 from fairgate.settings import Settings
 from fairgate.wiring import open_challengers, open_keys
 
@@ -52,12 +56,14 @@ def run(settings: Settings) -> int:
         stack.enter_context(kept_fresh(access))
         listener = stack.enter_context(listening_at(settings.desk.host, settings.desk.port, _REMEDY, _BACKLOG))
         shutil.rmtree(scratch_of(settings), ignore_errors=True)  # left by workers that were killed
-        audit = Audit(desk / "audit.jsonl", clock)
-        stack.callback(audit.close)
         meters = Meters()
         jobs = Jobs(settings, clock, desk / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
+        audit = DeskAudit(records)
+        asyncio.run(audit.take_over(desk / DESK_FILE))
         door = AtTheDoor(settings.door, passes_of(settings, clock))
+        secrets = partial(secrets_of, settings.data, make=False)
+        anchoring = Anchoring(records, door, secrets, settings.desk.anchor_minutes)
         hearing = Hearing(settings, records, audit, door)
         outcomes = Outcomes(records, door, meters)
         challenging = Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters)
@@ -74,6 +80,7 @@ def run(settings: Settings) -> int:
             hearing,
             outcomes,
             challenging,
+            anchoring,
         )
         return _serve(office, listener)
 

@@ -11,6 +11,7 @@ import msgspec
 
 from fairgate.domain.errors import DoorRefused, DoorUnreachable
 from fairgate.entrypoints.door.actions import ActionShown, PostAction, PostUndo
+from fairgate.entrypoints.door.anchors import PostAnchor
 from fairgate.entrypoints.door.changes import ErasureAnswer, PackAnswer, PostErasure, PutEntry, PutSwitch
 from fairgate.entrypoints.door.http import Problems
 from fairgate.entrypoints.door.shown import EntryShown
@@ -55,6 +56,10 @@ class DoorClient:
     def post_reload(self) -> PackAnswer:
         """Let the pack go live as its folder has it now."""
         return _decoded(self._ask("POST", "/v1/reload"), PackAnswer)
+
+    def post_anchor(self, anchor: PostAnchor) -> None:
+        """Let the log vouch for the audit log."""
+        self._ask("POST", "/v1/audit/anchors", anchor)
 
     def _ask(
         self, method: str, path: str, body: msgspec.Struct | None = None, params: dict[str, str] | None = None

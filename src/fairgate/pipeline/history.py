@@ -11,6 +11,7 @@ from fairgate.domain.ledger import Undone
 from fairgate.ingest.decode import Taken
 from fairgate.ingest.wire import Wire
 from fairgate.pipeline.engine import BATCH, Engine
+from fairgate.pipeline.noted import AnchorRecord, ReadRecord
 from fairgate.pipeline.records import (
     Change,
     EraseRecord,
@@ -78,7 +79,7 @@ def take_in(engine: Engine, reader: RecordReader, piece: Piece) -> None:
             _act(engine, piece)
         case RestatedRecord():
             engine.clock = max(engine.clock, piece.clock)
-        case SubjectsRecord():
+        case SubjectsRecord() | ReadRecord() | AnchorRecord():
             pass  # nothing is decided by it
 
 

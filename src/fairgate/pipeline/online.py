@@ -27,6 +27,7 @@ from fairgate.ingest.decode import Decoder, Taken
 from fairgate.pipeline.engine import Engine, Judged
 from fairgate.pipeline.explain import Explainer
 from fairgate.pipeline.lookup import Lookup
+from fairgate.pipeline.noted import Noted
 from fairgate.pipeline.records import (
     EraseRecord,
     EventRecord,
@@ -185,6 +186,11 @@ class Pipeline:
         if open_:
             self.log.append(encode(UndoRecord(now, open_, by, why)))
             ledger.undo(open_, Undone(now, by, why))
+
+    def note(self, record: Noted) -> None:
+        """Note something for the audit log. Durable with the next commit."""
+        self._check_running()
+        self.log.append(encode(record))
 
     def remember(self, number: int, found: Mapping[str, Sequence[str]], by: str, why: str) -> Memory:
         """Remember an action by tokens of what its account used, by list, each as long as its list says.

@@ -14,6 +14,7 @@ from fairgate.ingest.identifiers import TYPES
 from fairgate.ingest.wire import Wire
 from fairgate.language.tree import Kind
 from fairgate.pipeline.engine import Engine, Judged
+from fairgate.pipeline.noted import Noted
 from fairgate.pipeline.personal import SUBJECT, erased, personal_form
 from fairgate.pipeline.seals import NOBODY
 
@@ -169,6 +170,7 @@ Change: TypeAlias = (
     | EraseRecord
     | SubjectsRecord
     | RestatedRecord
+    | Noted
 )
 Record: TypeAlias = EventRecord | Change
 

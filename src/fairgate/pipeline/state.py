@@ -24,6 +24,7 @@ from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.history import Piece, pieces, take_in
 from fairgate.pipeline.in_force import InForce
 from fairgate.pipeline.lookup import first_since
+from fairgate.pipeline.noted import AnchorRecord, ReadRecord
 from fairgate.pipeline.records import (
     FORMAT,
     EraseRecord,
@@ -234,8 +235,8 @@ class State:
                 self._check_secret(sequence, piece)
                 if not piece.same(self.live):
                     self.went_live(sequence, piece)
-            case LedgerRecord() | UndoRecord() | MemoryRecord():
-                pass  # the engine takes it in
+            case LedgerRecord() | UndoRecord() | MemoryRecord() | ReadRecord() | AnchorRecord():
+                pass  # the engine takes it in, or nothing follows from it
             case _:
                 self._mind(piece)
         take_in(self.engine, self._reader, piece)

@@ -12,12 +12,12 @@ import pytest
 
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.domain.access import Scope
-from fairgate.domain.errors import DeskUnwritable
 from fairgate.entrypoints.access import Access, new_key
 from fairgate.entrypoints.desk import app as desk_app
+from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
-from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.audit import DeskAudit
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
@@ -31,7 +31,7 @@ from fairgate.entrypoints.desk.workers import Workers
 from fairgate.entrypoints.passes import passes_of
 from fairgate.secret_file import secrets_of
 from fairgate.settings import ChallengeSettings, DeskSettings, DoorSettings, Settings, WebhookSettings
-from fairgate.wiring import open_challengers
+from fairgate.wiring import RECORDS, open_challengers
 from tests.support import SetClock
 
 QUERY = {"query": "select 1"}
@@ -58,12 +58,11 @@ class Desk:
         desk = DeskSettings(jobs_waiting=1)
         tables = {"webhook": dict(webhook or {}), "challenge": dict(challenge or {})}
         settings = Settings(data=folder, door=door or DoorSettings(), desk=desk, **tables)  # type: ignore[arg-type]
-        self.audit = Audit(folder / "desk" / "audit.jsonl", clock)
-        stack.callback(self.audit.close)
         meters = Meters()
         access = Access(keys, clock, "127.0.0.1")
         jobs = Jobs(settings, clock, folder / "desk" / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
+        self.audit = DeskAudit(records)
         secrets_of(folder)
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
@@ -71,9 +70,11 @@ class Desk:
         outcomes = Outcomes(records, at_the_door, meters)
         challengers = open_challengers(settings)
         challenging = Challenging(settings.challenges, challengers, records, at_the_door, outcomes, meters)
+        anchoring = Anchoring(records, at_the_door, lambda: secrets_of(folder, make=False), 5)
+        workers = Workers(settings)
         self.office = Office(
-            settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, at_the_door, hearing,
-            outcomes, challenging,
+            settings, access, self.audit, workers, jobs, upkeep, meters, records, at_the_door, hearing,
+            outcomes, challenging, anchoring,
         )  # fmt: skip
         self.application = app_of(self.office, lambda: None)
 
@@ -141,6 +142,8 @@ ROUTES = [
     ("GET", "/v1/challenges/c?account=a", Scope.DECIDE, None),
     ("POST", "/v1/challenges/c/answer", Scope.DECIDE, {"account": "a", "response": "1"}),
     ("POST", "/v1/challenges/c/result", Scope.DECIDE, {"account": "a", "passed": True}),
+    ("GET", "/v1/audit", Scope.AUDIT, None),
+    ("GET", "/v1/audit/notices", Scope.AUDIT, None),
 ]
 #: Parts of paths that stand for any.
 PARTS = {
@@ -283,7 +286,8 @@ def test_a_job_is_ended_by_who_asked_for_it_or_an_admin(desk: Desk) -> None:
 
 
 def test_a_file_with_personal_values_is_for_those_who_may_read_them(desk: Desk) -> None:
-    job = desk.ask("POST", "/v1/exports", by="insider", json=QUERY).json()["job"]
+    why = {"Fairgate-Reason": "ticket 7"}
+    job = desk.ask("POST", "/v1/exports", by="insider", headers=why, json=QUERY).json()["job"]
     assert job["personal"] is True
     folders = desk.office.jobs.folders
     kept = folders.get(job["id"])
@@ -291,20 +295,17 @@ def test_a_file_with_personal_values_is_for_those_who_may_read_them(desk: Desk) 
     (folders.folder(kept) / kept.file).write_bytes(b"PAR1")
     folders.put(type(kept)(**{name: getattr(kept, name) for name in kept.__slots__} | {"state": "done"}))
     assert refusal(desk.ask("GET", f"/v1/jobs/{job['id']}/file", by="analyst")) == (403, "scope_missing")
-    answer = desk.ask("GET", f"/v1/jobs/{job['id']}/file", by="insider")
+    answer = desk.ask("GET", f"/v1/jobs/{job['id']}/file", by="insider", headers=why)
     assert (answer.status_code, answer.content) == (200, b"PAR1")
     assert answer.headers["cache-control"] == "no-store"
     assert 'filename="export.parquet"' in answer.headers["content-disposition"]
     assert refusal(desk.ask("GET", f"/v1/jobs/{job['id']}/report.html", by="insider")) == (404, "not_found")
 
 
-def test_a_query_that_cannot_be_noted_does_not_run(open_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise DeskUnwritable(Path("audit.jsonl"), "No space left on device")
-
-    monkeypatch.setattr(open_desk.audit, "asked", full)
+def test_a_query_that_cannot_be_noted_does_not_run(open_desk: Desk) -> None:
+    (open_desk.office.settings.data / RECORDS).write_bytes(b"none" * 999)
     for path in ("/v1/sql", "/v1/exports"):
-        assert refusal(open_desk.ask("POST", path, json=QUERY)) == (503, "unwritable")
+        assert refusal(open_desk.ask("POST", path, json=QUERY)) == (503, "records_unavailable")
     assert open_desk.office.jobs.folders.all() == []
 
 

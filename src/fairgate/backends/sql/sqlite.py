@@ -18,7 +18,9 @@ _BUSY_SECONDS = 10.0
 _WAL_PAUSE = 0.05
 
 _REMEDY: Final = "Check the path, this user's permissions, and that the disk has room and is well."
-_RESTORE: Final = "Restore it from a backup. Appeals stand in it alone; the rest the log has, as far as it goes back."
+_RESTORE: Final = (
+    "Restore it from a backup. Appeals and audit log stand in it alone; the rest the log has, as far as it goes back."
+)
 _REMEDIES: Final = {
     sqlite3.SQLITE_BUSY: "Another process has been writing to it all the while: wait for it, then try again.",
     sqlite3.SQLITE_CORRUPT: _RESTORE,

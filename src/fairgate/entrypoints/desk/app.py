@@ -12,7 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Asgi
 
 from fairgate import __version__
-from fairgate.entrypoints.desk import appeal_routes, challenge_routes, job_routes, record_routes, sql_routes
+from fairgate.entrypoints.desk import (
+    appeal_routes,
+    audit_routes,
+    challenge_routes,
+    job_routes,
+    record_routes,
+    sql_routes,
+)
 from fairgate.entrypoints.desk.answers import Health
 from fairgate.entrypoints.desk.meters import CONTENT_TYPE
 from fairgate.entrypoints.desk.office import Desk, Office
@@ -26,7 +33,7 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, appeals against them, and challenges.
+actions, appeals against them, challenges, and who did and read what.
 
 Send an API key as `Authorization: Bearer fg_...`; each operation says which scope it needs. A loopback desk without
 any API key is open to everyone on its machine."""
@@ -50,6 +57,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(record_routes.routes)
     app.include_router(appeal_routes.routes)
     app.include_router(challenge_routes.routes)
+    app.include_router(audit_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app
@@ -68,7 +76,13 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             stack.push_async_callback(office.workers.close)
             await office.workers.start()
             remembering = Remembering(office.door, office.workers, office.meters)
-            for each in (office.upkeep.run(), office.jobs.run(), office.outcomes.run(), remembering.run()):
+            for each in (
+                office.upkeep.run(),
+                office.jobs.run(),
+                office.outcomes.run(),
+                office.anchoring.run(),
+                remembering.run(),
+            ):
                 task = asyncio.create_task(each)
                 task.add_done_callback(ended)
                 stack.push_async_callback(_cancelled, task)

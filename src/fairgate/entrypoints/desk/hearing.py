@@ -13,7 +13,7 @@ from fairgate.domain.ledger import Entry
 from fairgate.domain.pack import Appeal as AppealTerms
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
-from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.audit import DeskAudit
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.terms import Terms
@@ -33,7 +33,7 @@ _BARRED: Final = {
 class Hearing:
     """Files and decides appeals. Raises `Refusal`, and what `DeskRecords.do` raises: nothing is half done then."""
 
-    def __init__(self, settings: Settings, records: DeskRecords, audit: Audit, door: AtTheDoor) -> None:
+    def __init__(self, settings: Settings, records: DeskRecords, audit: DeskAudit, door: AtTheDoor) -> None:
         self._settings = settings
         self._door = door
         self._records = records
@@ -126,7 +126,7 @@ class Hearing:
         """Refuse those who took the action or filed the appeal, and note that they tried."""
         bar = _bar(appeal, granted)
         if bar:
-            await asyncio.to_thread(self._audit.refused, granted.by, granted.key, "appeal", appeal.number, bar)
+            await self._audit.refused(granted, "appeal", appeal.number, bar)
             raise Refusal(403, bar, _BARRED[bar])
 
 

@@ -1,17 +1,18 @@
 """What the desk's routes work with, and who may use them."""
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from fairgate.domain.access import Granted, Scope
+from fairgate.domain.reading import PERSONAL, OpenCase, Sight, no_case, sight_of
 from fairgate.entrypoints.access import Access, Denied
+from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
-from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.audit import DeskAudit
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
@@ -30,7 +31,7 @@ class Office:
 
     settings: Settings
     access: Access
-    audit: Audit
+    audit: DeskAudit
     workers: Workers
     jobs: Jobs
     upkeep: Upkeep
@@ -40,12 +41,20 @@ class Office:
     hearing: Hearing
     outcomes: Outcomes
     challenging: Challenging
+    anchoring: Anchoring
+    #: Whether a case is open that somebody names as the reason to read personal values: cases give it.
+    open_case: OpenCase = no_case
 
-    async def audited(self, granted: Granted, kind: str, query: str) -> str:
-        """Note a query that is about to run, and return its id in the audit file. Raises `DeskUnwritable`."""
-        query_id, personal = secrets.token_hex(8), Scope.PERSONAL in granted.scopes
-        await asyncio.to_thread(self.audit.asked, query_id, granted.by, granted.key, kind, query, personal=personal)
+    async def audited(self, granted: Granted, kind: str, query: str, seen: Sight) -> str:
+        """Note a query that is about to run, and return its id in the audit log. Raises `RecordsUnavailable`."""
+        query_id = secrets.token_hex(8)
+        await self.audit.asked(query_id, granted, kind, query, seen)
         return query_id
+
+    def sight(self, granted: Granted, reason: str | None) -> Sight:
+        """Whether a caller who states this reason, in the header for it, is shown personal values."""
+        raw = None if reason is None else reason.encode("latin-1")
+        return sight_of(may=Scope.PERSONAL in granted.scopes, reason=raw, open_case=self.open_case)
 
 
 def office_of(request: Request) -> Office:
@@ -55,6 +64,15 @@ def office_of(request: Request) -> Office:
 
 
 Desk: TypeAlias = Annotated[Office, Depends(office_of)]
+
+Reason: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="Fairgate-Reason",
+        description="Why personal values are to be shown to a key with the scope `personal`: 3 to 300 characters,"
+        " or `case 12`. It goes into the audit log.",
+    ),
+]
 
 
 def needs(scope: Scope) -> Callable[[Request], Awaitable[Granted]]:
@@ -68,3 +86,24 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Granted]]:
         return verdict
 
     return granted
+
+
+class Viewer(NamedTuple):
+    """Who asks, and whether they are shown personal values."""
+
+    granted: Granted
+    seen: Sight
+
+
+def views(scope: Scope) -> Callable[..., Awaitable[Viewer]]:
+    """As `needs`, for what has personal values: those are shown to keys with `personal` as well that state a reason."""
+
+    async def viewer(desk: Desk, granted: Annotated[Granted, Depends(needs(scope))], reason: Reason = None) -> Viewer:
+        return Viewer(granted, desk.sight(granted, reason))
+
+    return viewer
+
+
+def told_of(seen: Sight) -> dict[str, str]:
+    """What the headers of an answer tell of whether personal values are shown."""
+    return {PERSONAL: seen.told} if seen.told else {}

@@ -1,4 +1,4 @@
-"""The clerk's records as the desk uses them: it reads them, has letters sent again, keeps appeals and challenges."""
+"""The clerk's records as the desk uses them: it reads them, and keeps there what only it has."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from fairgate.ports.appeals import Docket
 from fairgate.ports.clock import Clock
 from fairgate.ports.outbox import Backlog
 from fairgate.settings import Settings
-from fairgate.wiring import Records, existing_records
+from fairgate.wiring import Records, existing_records, open_records
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class RecordsReading:
 
 
 class DeskRecords:
-    """The records of a data folder, which are never made here. `clock` says what is now.
+    """The records of a data folder, which only `keep` makes. `clock` says what is now.
 
     They are opened for each use, which takes 5 ms: so another file in their place is seen, such as one that was
     restored. In a thread of their own: a process that closes a SQLite file lets go of its locks on it, also those of
@@ -58,6 +58,10 @@ class DeskRecords:
     async def do(self, call: Callable[[Records], _T]) -> _T:
         """Do something with the records, in their thread. Raises `NoRecords` and `RecordsUnavailable`."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._done, call)
+
+    async def keep(self, call: Callable[[Records], _T]) -> _T:
+        """As `do`, but records that are not there yet are made. Raises `RecordsUnavailable`."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._kept, call)
 
     async def backlogs(self) -> list[Backlog]:
         """How it stands for every receiver that the settings have or that has letters, by name. Raises as `do`."""
@@ -81,6 +85,10 @@ class DeskRecords:
         with existing_records(self._settings.data) as records:
             if records is None:
                 raise NoRecords
+            return call(records)
+
+    def _kept(self, call: Callable[[Records], _T]) -> _T:
+        with open_records(self._settings.data) as records:
             return call(records)
 
     def _backlogs(self, records: Records) -> list[Backlog]:

@@ -14,6 +14,7 @@ from fairgate.entrypoints.door.actions import (
     post_action,
     post_undo,
 )
+from fairgate.entrypoints.door.anchors import post_anchor
 from fairgate.entrypoints.door.batches import LARGEST_BATCH as LARGEST_BATCH_OF_ACTIONS
 from fairgate.entrypoints.door.batches import post_batch, post_batch_undo
 from fairgate.entrypoints.door.bodies import LARGEST_CHANGE
@@ -75,6 +76,7 @@ ROUTES = (
     Route("POST", "/v1/memory", Scope.ENFORCE, LARGEST_CHANGE, post_memory),
     Route("POST", "/v1/labels", Scope.INGEST, LARGEST_CHANGE, post_label, also=Scope.REVIEW),
     Route("POST", "/v1/erasures", Scope.ADMIN, LARGEST_CHANGE, post_erasure),
+    Route("POST", "/v1/audit/anchors", Scope.ADMIN, LARGEST_CHANGE, post_anchor),
     Route("POST", "/v1/reload", Scope.ADMIN, LARGEST_CHANGE, post_reload),
     Route("GET", "/metrics", Scope.READ, 0, metrics),
     Route("GET", "/healthz", None, 0, healthz),

@@ -1,6 +1,7 @@
 """The tables of the records, by subject. A change needs a migration, which makes it where records are there already."""
 
 from fairgate.backends.sql.tables.appeals import APPEAL
+from fairgate.backends.sql.tables.audit import AUDIT_ROW
 from fairgate.backends.sql.tables.cases import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
 from fairgate.backends.sql.tables.challenges import CHALLENGE
 from fairgate.backends.sql.tables.ledger import LEDGER_ENTRY, LEDGER_READ
@@ -9,6 +10,7 @@ from fairgate.backends.sql.tables.outbox import LETTER
 
 __all__ = [
     "APPEAL",
+    "AUDIT_ROW",
     "CASE",
     "CASE_FED",
     "CASE_HAPPENING",
