@@ -63,7 +63,8 @@ class SqlAudit(Audit):
         """See the port."""
         start = (_COLUMNS.time - _COLUMNS.time % span).label("start")
         read, late = _COLUMNS.what.in_([each.value for each in READINGS]), _COLUMNS.time >= since
-        chosen = select(_COLUMNS.done_by, start, sql.count()).where(read, late).group_by(_COLUMNS.done_by, start)
+        spans = select(_COLUMNS.done_by, start).where(read, late).subquery().c
+        chosen = select(spans.done_by, spans.start, sql.count()).group_by(spans.done_by, spans.start)
         with self._records.reading() as connection:
             return sorted(Readings(*row) for row in connection.execute(chosen).all())
 
