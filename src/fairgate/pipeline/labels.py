@@ -23,12 +23,13 @@ _ID_BYTES = 16
 class Said:
     """What somebody says of an event: whether it was bad, and more, by attributes of the label type.
 
-    `type` is the label type, or empty where only one speaks of such events. `id` tells labels apart that say the same.
+    `bad` is None where they looked and could not tell. `type` is the label type, or empty where only one speaks of
+    such events. `id` tells labels apart that say the same.
     """
 
     by: str
-    bad: bool
-    more: Mapping[str, str]
+    bad: bool | None
+    more: Mapping[str, str | float]
     type: str
     id: str
 

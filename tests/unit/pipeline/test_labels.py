@@ -109,3 +109,15 @@ def test_a_label_type_is_chosen_by_name(tmp_path: Path) -> None:
     with open_pipeline(tmp_path, TWICE) as pipeline:
         [answer] = answers(pipeline, request(1))
         assert labelled(pipeline, answer.sequence, said(type="spend.label")).type == "spend.label"
+
+
+def test_a_label_says_who_picked_the_event_and_that_nobody_could_tell(tmp_path: Path) -> None:
+    more = 'source = "text"\nconfidence = "number"\nselected_by = "text"\npropensity = "number"\n'
+    told = {"source": "case", "confidence": 0.8, "selected_by": "dear cheap", "propensity": 0.25}
+    with open_pipeline(tmp_path, LABELLED + more) as pipeline:
+        [answer] = answers(pipeline, body({"plan": "free"}, id="x"))
+        event = labelled(pipeline, answer.sequence, Said("ann", None, told, "", ""))
+        [taken] = pipeline.take([pipeline.decoder.admit(event)])
+    assert not hasattr(taken, "code")
+    assert event.data.bad is None
+    assert {name: getattr(event.data, name) for name in told} == told
