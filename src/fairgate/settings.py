@@ -110,6 +110,10 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     appeal_days: Annotated[
         int, Meta(ge=1, le=365, description="Days after which an appeal should have been decided.")
     ] = 14
+    claim_minutes: Annotated[
+        float,
+        Meta(gt=0, le=1_440, description="Minutes that a case is one reviewer's, from the last thing they did to it."),
+    ] = 10.0
 
 
 class SharePrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -13,8 +13,11 @@ from fairgate.entrypoints.access import Access, kept_fresh, require_keys
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.judging import Judging
+from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
@@ -56,8 +59,22 @@ def run(settings: Settings) -> int:
         jobs = Jobs(settings, clock, desk / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
         door = AtTheDoor(settings.door, passes_of(settings, clock))
-        hearing = Hearing(settings, records, audit, door)
-        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records, door, hearing)
+        labelling = Labelling(settings.data, records, door)
+        caseroom = Caseroom(settings, records, audit)
+        office = Office(
+            settings=settings,
+            access=access,
+            audit=audit,
+            workers=Workers(settings),
+            jobs=jobs,
+            upkeep=upkeep,
+            meters=meters,
+            records=records,
+            door=door,
+            hearing=Hearing(settings, records, audit, door, labelling),
+            caseroom=caseroom,
+            judging=Judging(caseroom, records, door, labelling),
+        )
         return _serve(office, listener)
 
 

@@ -18,8 +18,11 @@ from fairgate.entrypoints.desk import app as desk_app
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.judging import Judging
+from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.records import DeskRecords
@@ -62,9 +65,22 @@ class Desk:
         secrets_of(folder)
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
-        hearing = Hearing(settings, records, self.audit, at_the_door)
+        labelling = Labelling(settings.data, records, at_the_door)
+        hearing = Hearing(settings, records, self.audit, at_the_door, labelling)
+        caseroom = Caseroom(settings, records, self.audit)
         self.office = Office(
-            settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, at_the_door, hearing
+            settings=settings,
+            access=access,
+            audit=self.audit,
+            workers=Workers(settings),
+            jobs=jobs,
+            upkeep=upkeep,
+            meters=meters,
+            records=records,
+            door=at_the_door,
+            hearing=hearing,
+            caseroom=caseroom,
+            judging=Judging(caseroom, records, at_the_door, labelling),
         )
         self.application = app_of(self.office, lambda: None)
 
@@ -128,6 +144,18 @@ ROUTES = [
     ("GET", "/v1/appeals", Scope.REVIEW, None),
     ("GET", "/v1/appeals/7", Scope.REVIEW, None),
     ("POST", "/v1/appeals/7/decision", Scope.REVIEW, {"granted": True, "why": "so"}),
+    ("POST", "/v1/cases", Scope.REVIEW, {"accounts": ["a"], "why": "so", "ref": "1"}),
+    ("POST", "/v1/cases/next", Scope.REVIEW, None),
+    ("GET", "/v1/cases", Scope.REVIEW, None),
+    ("GET", "/v1/cases/7", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/claim", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/release", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/notes", Scope.REVIEW, {"text": "so"}),
+    ("POST", "/v1/cases/7/snooze", Scope.REVIEW, {"for": "4h", "why": "so"}),
+    ("POST", "/v1/cases/7/escalate", Scope.REVIEW, {"why": "so"}),
+    ("POST", "/v1/cases/7/reopen", Scope.REVIEW, {"why": "so"}),
+    ("POST", "/v1/cases/7/merge", Scope.REVIEW, {"other": 8, "other_version": 1, "why": "so"}),
+    ("POST", "/v1/cases/7/decision", Scope.REVIEW, {"outcome": "bad", "why": "so"}),
 ]
 #: Parts of paths that stand for any.
 PARTS = {"/x": "/{job_id}", "/7": "/{number}", "/a/": "/{account}/"}

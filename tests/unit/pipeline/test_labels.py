@@ -113,7 +113,12 @@ def test_a_label_type_is_chosen_by_name(tmp_path: Path) -> None:
 
 def test_a_label_says_who_picked_the_event_and_that_nobody_could_tell(tmp_path: Path) -> None:
     more = 'source = "text"\nconfidence = "number"\nselected_by = "text"\npropensity = "number"\n'
-    told = {"source": "case", "confidence": 0.8, "selected_by": "dear cheap", "propensity": 0.25}
+    told: dict[str, str | float] = {
+        "source": "case",
+        "confidence": 0.8,
+        "selected_by": "dear cheap",
+        "propensity": 0.25,
+    }
     with open_pipeline(tmp_path, LABELLED + more) as pipeline:
         [answer] = answers(pipeline, body({"plan": "free"}, id="x"))
         event = labelled(pipeline, answer.sequence, Said("ann", None, told, "", ""))
