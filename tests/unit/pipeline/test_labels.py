@@ -6,7 +6,7 @@ import pytest
 
 from fairgate.domain.errors import BadLabel
 from fairgate.domain.event import Event
-from fairgate.pipeline.labels import SOURCE, Said, label_event
+from fairgate.pipeline.labels import Said, label_event
 from fairgate.pipeline.online import Pipeline
 from tests.support import NOW, PACK, body, open_pipeline, request
 from tests.unit.pipeline.live import answers
@@ -45,7 +45,7 @@ def test_a_label_has_what_its_type_shares_with_the_event(tmp_path: Path) -> None
         [answer] = answers(pipeline, body({"plan": "free"}, id="x"))
         event = labelled(pipeline, answer.sequence, said(kind="farm"))
         [taken] = pipeline.take([pipeline.decoder.admit(event)])
-    assert (event.type, event.source, event.time, event.received) == ("account.label", SOURCE, NOW + 7, NOW + 7)
+    assert (event.type, event.source, event.time, event.received) == ("account.label", "test", NOW + 7, NOW + 7)
     data = event.data
     assert (data.of, data.bad, data.account, data.email, data.kind, data.said_by) == (
         "x", True, "a", "a@example.com", "farm", None
