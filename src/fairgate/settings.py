@@ -9,7 +9,9 @@ from msgspec import Meta
 
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.errors import BadSettings
+from fairgate.domain.memory import LONGEST_MEMORY
 from fairgate.domain.windows import DAY, LONGEST_REPEAT
+from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.pack_tables import ActionWord
 from fairgate.language.problems import one_of
 from fairgate.language.toml_shape import read_shape
@@ -226,6 +228,32 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ] = None
 
 
+class ErasureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is left of an account that is erased. Without a word here, nothing of what its bans are remembered by."""
+
+    keep_ban_memory: Annotated[
+        str | None,
+        Meta(description="How long after an erasure, such as `180d`, tokens of what a banned account used are kept."),
+    ] = None
+    ground: Annotated[
+        str, Meta(max_length=200, description="The lawful ground for that, which every erasure names.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a type can't say; raises ValueError."""
+        if self.keep_ban_memory is None:
+            return
+        if not self.keeps or self.keeps > LONGEST_MEMORY:
+            raise ValueError(f"`keep_ban_memory` is no time of at most {LONGEST_MEMORY // DAY}d: {HINT}")
+        if not self.ground.strip() or not self.ground.isprintable():
+            raise ValueError("`keep_ban_memory` needs a `ground`: name what allows you to keep it")
+
+    @property
+    def keeps(self) -> int | None:
+        """`keep_ban_memory` in microseconds."""
+        return None if self.keep_ban_memory is None else parse_duration(self.keep_ban_memory)
+
+
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Another team's service that is told when somebody's standing changes. Its secret is in the environment."""
 
@@ -289,6 +317,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     retention: Annotated[
         dict[str, Retention], Meta(description="By event type; `default` is for the types that are not named.")
     ] = {}
+    erasure: Annotated[ErasureSettings, Meta(description="What is left of an erased account.")] = ErasureSettings()
     telemetry: Annotated[TelemetrySettings, Meta(description="Logs and traces.")] = TelemetrySettings()
 
     def site(self, name: str) -> CallSite | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from fairgate.backends.embedded import lake_manifest
 from fairgate.backends.embedded.api_keys import open_api_keys
@@ -17,9 +18,11 @@ from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.errors import BadSettings, LakeLocked
+from fairgate.domain.pack import Pack
 from fairgate.domain.secret import Secrets, salt_of
 from fairgate.domain.windows import DAY
 from fairgate.ingest.identifiers import TYPES
+from fairgate.kernel.program import Program
 from fairgate.kernel.rows import Rows, warm
 from fairgate.language.check_pack import check_pack
 from fairgate.language.checked import CheckedPack
@@ -28,6 +31,7 @@ from fairgate.language.problems import PackError
 from fairgate.monitor.traces import NoTraces
 from fairgate.pipeline.compaction import Compaction
 from fairgate.pipeline.engine import Engine
+from fairgate.pipeline.identifiers import Identifiers
 from fairgate.pipeline.live_lake import LiveLake
 from fairgate.pipeline.lookup import live_pack
 from fairgate.pipeline.online import Pipeline
@@ -71,9 +75,20 @@ def checked_from(files: Mapping[str, str]) -> CheckedPack:
     return check_pack(pack_from_texts(files), TYPES)
 
 
-def new_engine(checked: CheckedPack, secret: int, expected_keys: int = 1 << 12, *, version: int = 1) -> Engine:
+def new_engine(
+    checked: CheckedPack,
+    secret: int,
+    expected_keys: int = 1 << 12,
+    *,
+    version: int = 1,
+    older: Mapping[int, int] = MappingProxyType({}),
+) -> Engine:
     """An engine with rows in this process."""
-    return Engine(checked, secret, lambda program: Rows(program, expected_rows=expected_keys), version=version)
+
+    def rows(program: Program) -> Rows:
+        return Rows(program, expected_rows=expected_keys)
+
+    return Engine(checked, secret, rows, version=version, older=older)
 
 
 def was_cut(data: Path) -> bool:
@@ -232,7 +247,8 @@ def new_repeats(secret: int, folder: Path | None = None) -> Repeats:
 
 
 def _engine_for(checked: CheckedPack, settings: Settings, secrets: Secrets) -> Engine:
-    return new_engine(checked, secrets.current, settings.door.expected_keys, version=secrets.newest)
+    newest, keys = secrets.newest, settings.door.expected_keys
+    return new_engine(checked, secrets.current, keys, version=newest, older=secrets.before(newest))
 
 
 def _tell_anew(pipeline: Pipeline) -> None:
@@ -263,6 +279,15 @@ def open_live_lake(data: Path) -> Iterator[LiveLake]:
     ):
         compaction = Compaction(log, lake, checked_from)
         yield LiveLake(lake, compaction, log.refresh, secrets_of(data, make=False), seals.open)
+
+
+@contextmanager
+def open_identifiers(data: Path) -> Iterator[tuple[Identifiers, Pack]]:
+    """What looks up what accounts used in a data folder, and the pack that is live. Raises as `open_live_lake`."""
+    secrets = secrets_of(data, make=False)
+    with open_log(data / "log", read_only=True) as log, open_seals(data) as seals, open_live_lake(data) as lake:
+        pack = pack_from_texts(live_pack(log, log.end() - 1).files)
+        yield Identifiers(lake, secrets, seals.open), pack
 
 
 def catch_up(data: Path) -> None:

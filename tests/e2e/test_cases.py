@@ -39,7 +39,12 @@ KEYS = {
     "help desk": PERSON,
     "service": frozenset({Scope.DECIDE}),
 }
-SUSPEND = {"outcome": "bad", "why": "one of thirty", "actions": [{"action": "suspend", "for": "30d"}]}
+SUSPEND = {
+    "outcome": "bad",
+    "why": "one of thirty",
+    "reasons": ["burst"],
+    "actions": [{"action": "suspend", "for": "30d"}],
+}
 
 
 @pytest.fixture
@@ -85,6 +90,7 @@ def test_a_case_from_the_report_to_the_label_in_the_lake(service: Service) -> No
             "select d.id, l.bad, a.source, a.confidence, a.propensity, a.selected_by from labels l "
             "join decisions d on d.id = l.of and d.source = l.source join account_label a on a._sequence = l.sequence"
         )
+        until(lambda: desk.get("/readyz").status_code == 200)  # so there is a lake
         until(lambda: len(rows(desk, asked)) == 1)
         [[of, bad, source, confidence, propensity, selected_by]] = rows(desk, asked)
         assert (of, bad, source, confidence, propensity) == ("r1", True, "case", 0.9, 1.0)
@@ -146,5 +152,6 @@ def test_an_appeal_that_is_granted_becomes_a_label(service: Service) -> None:
     with service.as_("bob") as (_, desk):
         told(desk.post(f"/v1/appeals/{appeal}/decision", json={"granted": True, "why": "a friend"}))
         asked_sql = "select of, bad, source, confidence, propensity from account_label order by _sequence"
+        until(lambda: desk.get("/readyz").status_code == 200)  # so there is a lake
         until(lambda: len(rows(desk, asked_sql)) == 2)
         assert rows(desk, asked_sql)[1] == ["r1", False, "appeal", 0.7, None]

@@ -35,6 +35,7 @@ FairgateError
 +-- NotPrepared           a pack that is to go live while events are taken
 +-- SealBroken            something sealed that its key doesn't open
 +-- NothingSealed         also a LookupError
++-- NotRemembered         also a ValueError
 +-- LakeAhead
 +-- NotInLake             also a LookupError
 +-- NotAllInLake          a backtest's history that the lake can't be
@@ -238,6 +239,17 @@ class NothingSealed(FairgateError, LookupError):
 
     def __str__(self) -> str:
         return f"{_first_line(self)} Nothing was erased: check how the account is written."
+
+
+class NotRemembered(FairgateError, ValueError):
+    """The action is none that these lists remember, or it was undone."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"Action {self.number} is none that these lists remember, or it was undone: nothing is remembered of it."
 
 
 class LakeError(AtPlace):

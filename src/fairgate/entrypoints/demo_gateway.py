@@ -16,6 +16,7 @@ import msgspec
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.backends.embedded.segment_reader import SegmentReader
+from fairgate.casework.opening import Opening
 from fairgate.enforce.messages import STANDING_CHANGED, Changed
 from fairgate.entrypoints.clerk.clerk import Clerk
 from fairgate.entrypoints.clerk.post import Post
@@ -108,7 +109,7 @@ async def following(data: Path, clock: Clock) -> AsyncIterator[Gateway]:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log = stack.enter_context(closing(SegmentReader.open(data / "log")))
         records = stack.enter_context(open_records(data))
-        projection = Projection(log, records.ledger, [_NAME], pack_from_texts)
+        projection = Projection(log, records.ledger, [_NAME], pack_from_texts, [Opening(records.case_feed)])
         post = Post(webhook, Signer(key), SystemClock())
         clerk = Clerk(projection, log.refresh, records.outbox, {_NAME: (webhook, post)}, clock)
         working = asyncio.create_task(clerk.run())

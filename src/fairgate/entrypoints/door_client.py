@@ -11,7 +11,7 @@ import msgspec
 
 from fairgate.domain.errors import DoorRefused, DoorUnreachable
 from fairgate.entrypoints.door.actions import ActionShown, PostAction, PostUndo
-from fairgate.entrypoints.door.changes import PackAnswer, PostErasure, PutEntry, PutSwitch
+from fairgate.entrypoints.door.changes import ErasureAnswer, PackAnswer, PostErasure, PutEntry, PutSwitch
 from fairgate.entrypoints.door.http import Problems
 from fairgate.entrypoints.door.shown import EntryShown
 from fairgate.settings import DoorSettings, Settings
@@ -48,9 +48,9 @@ class DoorClient:
         """Undo an action."""
         return _decoded(self._ask("POST", f"/v1/actions/{number}/undo", asked), ActionShown)
 
-    def post_erasure(self, account: str, why: str) -> None:
+    def post_erasure(self, account: str, why: str) -> ErasureAnswer:
         """Make what is personal in an account's events unreadable."""
-        self._ask("POST", "/v1/erasures", PostErasure(account, why))
+        return _decoded(self._ask("POST", "/v1/erasures", PostErasure(account, why)), ErasureAnswer)
 
     def post_reload(self) -> PackAnswer:
         """Let the pack go live as its folder has it now."""

@@ -16,6 +16,7 @@ from fairgate.entrypoints.door.changes import (
     SpokenOf,
 )
 from fairgate.entrypoints.door.http import Problem
+from fairgate.entrypoints.door.memory import MemoryAnswer, PostMemory, RememberedAnswer, WaitingShown
 from fairgate.entrypoints.door.reads import PAGE
 from fairgate.entrypoints.door.shown import (
     DecisionAnswer,
@@ -214,9 +215,31 @@ DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
                 429: ("busy",),
             },
         ),
+        ("GET", "/v1/memory"): Described(
+            "How much is remembered of banned accounts, and which bans nobody has looked up, at most a hundred.",
+            MemoryAnswer(412, [WaitingShown(17, "acc_1", _MOMENT, ["cards_of_banned"])]),
+        ),
+        ("POST", "/v1/memory"): Described(
+            "Remember a ban by tokens of what its account used, in place of what it was remembered by.",
+            RememberedAnswer(17, 1, datetime(2027, 1, 5, 10, 31, 12, tzinfo=UTC)),
+            body=PostMemory(17, {"cards_of_banned": ["t1:9f2c5d0e8b7a46139f2c5d0e8b7a4613"]}, "what acc_1 used"),
+            problems={
+                400: ("malformed",),
+                404: ("no_action",),
+                409: ("not_remembered",),
+                422: ("mistyped", "too_many", "invalid", "no_reason"),
+            },
+        ),
         ("POST", "/v1/erasures"): Described(
             "Make what is personal in an account's events unreadable, for ever. What was counted stays counted.",
-            ErasureAnswer("acc_1"),
+            ErasureAnswer(
+                "acc_1",
+                "nothing personal of this account can be read any more, here or in backups to come; 2 tokens of what it"
+                " used stay in lists until 2026-07-04 to know it again (fraud prevention, see our notice 4.2)",
+                2,
+                datetime(2026, 7, 4, 10, 31, 12, tzinfo=UTC),
+                "fraud prevention, see our notice 4.2",
+            ),
             body=PostErasure("acc_1", "asked for by its owner, request 4711"),
             problems={400: ("malformed",), 404: ("nothing_sealed",), 422: ("mistyped", "no_reason")},
         ),

@@ -1,7 +1,7 @@
 """From the log to the records of the ledger, and to the messages that tell other services of it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from fairgate.decide.policy import ALL_RULES
 from fairgate.domain.action import SWITCH, Action, switched_off
@@ -11,7 +11,15 @@ from fairgate.domain.windows import SECOND
 from fairgate.enforce.ledger import Ledger
 from fairgate.enforce.messages import Messages, What, name_of, switched
 from fairgate.pipeline.lookup import live_pack
-from fairgate.pipeline.records import EventRecord, LedgerRecord, PackRecord, SwitchRecord, UndoRecord, decode
+from fairgate.pipeline.records import (
+    EventRecord,
+    LedgerRecord,
+    PackRecord,
+    Record,
+    SwitchRecord,
+    UndoRecord,
+    decode,
+)
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 
@@ -26,12 +34,32 @@ _PAGE = 10_000
 _ALL = "all"
 
 
+class Watcher(Protocol):
+    """Something else that is brought up to the log as it is read, and keeps what it makes of it by itself."""
+
+    def live(self, record: PackRecord, pack: Pack) -> None:
+        """A pack is live from here on. Called before the first record is seen that it is live at."""
+        ...
+
+    def see(self, number: int, record: Record, /) -> None:
+        """A record, in order. After a start some are seen again that were seen before."""
+        ...
+
+    def due(self, now: int, /) -> bool:
+        """Whether it has something that must be kept now."""
+        ...
+
+    def keep(self, upto: int, now: int) -> None:
+        """Keep, durably, what came of the records below a number. Seen again, they change nothing more."""
+        ...
+
+
 class Projection:
     """Brings the records up to a log, a step at a time, and puts letters for `receivers` in the outbox.
 
     What it knows of the ledger is what the records had when it was made: no other process may write them.
-    `compile_pack` makes a pack from its files' texts. Raises `RecordUnreadable`, and what log and records raise: then
-    it must be made anew.
+    `compile_pack` makes a pack from its files' texts. What `watchers` have is kept before the records know that it was
+    read so far. Raises `RecordUnreadable`, and what log, records and watchers raise: then it must be made anew.
     """
 
     def __init__(
@@ -40,11 +68,14 @@ class Projection:
         records: LedgerRecords,
         receivers: Sequence[str],
         compile_pack: Callable[[Mapping[str, str]], Pack],
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._log = log
         self._records = records
         self._receivers = tuple(receivers)
         self._compile_pack = compile_pack
+        self._watchers = tuple(watchers)
+        self._watched = False
         self._read = self._kept = records.read()
         self._off = set(self._read.off)
         self._ledger = Ledger({})
@@ -75,7 +106,9 @@ class Projection:
         time = self._read.time if self.behind > STEP else self._ended(max(now, self._read.time))
         self._ledger.forget(time)
         self._read = Read(sequence, time, tuple(sorted(self._off)))
-        if self._entries or self._said or self._is_due():
+        if self._entries or self._said or self._is_due() or any(each.due(time) for each in self._watchers):
+            for each in self._watchers:
+                each.keep(sequence, time)
             self._records.take(self._read, self._entries, self._said, self._receivers)
             self._kept = self._read
         return len(self._said)
@@ -92,7 +125,9 @@ class Projection:
             after = page[-1].number
             page = self._records.held(self._read.time, after, _PAGE)
 
-    def _take_in(self, number: int, record: object) -> None:
+    def _take_in(self, number: int, record: Record) -> None:
+        if self._watchers:
+            self._watch(number, record)
         match record:
             case EventRecord(received=received, entries=entries) | LedgerRecord(received=received, entries=entries):
                 for entry in entries:
@@ -108,6 +143,18 @@ class Projection:
                 self._go_live(number, record)
             case _:
                 pass  # nothing that stands about anybody
+
+    def _watch(self, number: int, record: Record) -> None:
+        if not self._watched and not isinstance(record, PackRecord):  # it begins in the middle of the log
+            live = live_pack(self._log, number)
+            self._tell_watchers(live, self._compile_pack(live.files))
+        for each in self._watchers:
+            each.see(number, record)
+
+    def _tell_watchers(self, record: PackRecord, pack: Pack) -> None:
+        self._watched = True
+        for each in self._watchers:
+            each.live(record, pack)
 
     def _entry(self, number: int, entry: Entry, received: int) -> None:
         """Take in an entry, which may only be said again. One that is over by now is not told of."""
@@ -129,7 +176,9 @@ class Projection:
     def _go_live(self, number: int, record: PackRecord) -> None:
         """A pack goes live, or is only said again: tell those of whose actions it says something else."""
         before = self._messages_at(number - 1) if number > self._log.begin() and len(self._ledger) else None
-        now = self._messages = self._made(self._compile_pack(record.files))
+        pack = self._compile_pack(record.files)
+        now = self._messages = self._made(pack)
+        self._tell_watchers(record, pack)
         if before is not None:
             others = {each for each in Action if _meaning(before.specs.get(each)) != _meaning(now.specs.get(each))}
             self._tell_all(number, What.REDEFINED, record.received, others.__contains__)

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from fairgate.casework import handling
 from fairgate.casework.handling import LONGEST_SNOOZE, MOST_ACCOUNTS, Hand, Step, done_before, rounds
 from fairgate.domain.action import Action
-from fairgate.domain.case import Case, CaseState, Claim, Facts, Happening, Outcome, Stake, Verdict
+from fairgate.domain.case import Case, CaseState, Claim, Facts, Happening, Outcome, Verdict
 from fairgate.domain.errors import CaseStands
 from fairgate.domain.windows import HOUR, MINUTE
+from fairgate.domain.worth import Stake
 from tests.support import NOW
 
-FACTS = Facts(Stake(0.5, 10.0, NOW, 24.0, 100.0, 5.0))
+FACTS = Facts(Stake(0.5, 10.0, 24.0, 0.0, 100.0, Action.ALLOW, 5.0, NOW))
 CASE = Case(7, ("a", "b"), FACTS, NOW - HOUR)
 ANN = Hand("ann", NOW, lead=False, lasts=10 * MINUTE)
 BOB, LEAD = ANN._replace(by="bob"), ANN._replace(by="lea", lead=True)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
+from random import Random
 
 import httpx
 import pytest
@@ -35,6 +36,13 @@ from fairgate.settings import DeskSettings, DoorSettings, Settings, WebhookSetti
 from tests.support import SetClock
 
 QUERY = {"query": "select 1"}
+
+
+class NoLot(Random):
+    """Draws no case by lot."""
+
+    def random(self) -> float:
+        return 0.99
 
 
 class Desk:
@@ -67,7 +75,7 @@ class Desk:
         at_the_door = AtTheDoor(settings.door, self.passes)
         labelling = Labelling(settings.data, records, at_the_door)
         hearing = Hearing(settings, records, self.audit, at_the_door, labelling)
-        caseroom = Caseroom(settings, records, self.audit)
+        caseroom = Caseroom(settings, records, self.audit, NoLot())
         self.office = Office(
             settings=settings,
             access=access,

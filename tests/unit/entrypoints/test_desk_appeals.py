@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import re
-import sqlite3
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +21,7 @@ from fairgate.domain.action import Action
 from fairgate.domain.errors import DeskUnwritable
 from fairgate.domain.ledger import FOREVER, Entry, Subject, Undone
 from fairgate.domain.windows import DAY, HOUR
+from fairgate.ports.appeals import ERASED
 from fairgate.ports.ledger import Read
 from fairgate.settings import DoorSettings
 from fairgate.wiring import RECORDS, Records, open_records
@@ -276,17 +275,15 @@ def test_the_longest_words_are_kept_as_they_are(desk: Desk, records: Records) ->
     assert (appeal.words, len(words)) == (words, 4_000)
 
 
-def test_words_can_be_forgotten_as_the_docs_say(desk: Desk, records: Records) -> None:
+def test_erased_words_are_gone_and_who_files_them_again_is_told_of_the_same(desk: Desk, records: Records) -> None:
     taken(records, entry(8, subject=Subject("account", "acc_1")))
     kept, forgotten = filed(desk)["number"], filed(desk, action=8, words="Forget me not.", ref="2")["number"]
-    [command] = re.findall(r'sqlite3 data/records\.db "(update [^"]*)"', (DOCS / "how-to" / "act.md").read_text())
-    path = desk.office.settings.data / RECORDS
-    assert b"Forget me not." in b"".join(each.read_bytes() for each in path.parent.glob(f"{RECORDS}*"))
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(command)
-        connection.execute("pragma wal_checkpoint(truncate)")  # as the last to close the file does
-    assert b"Forget me not." not in b"".join(each.read_bytes() for each in path.parent.glob(f"{RECORDS}*"))
-    assert [shown(desk, f"/{number}", "insider")["words"] for number in (kept, forgotten)] == [WORDS["words"], ""]
+    assert records.appeals.erase(Subject("account", "acc_1")) == 1
+    assert [shown(desk, f"/{number}", "insider")["words"] for number in (kept, forgotten)] == [WORDS["words"], ERASED]
+    again = desk.ask(
+        "POST", "/v1/appeals", by="help desk", json={**WORDS, "action": 8, "words": "Forget me not.", "ref": "2"}
+    )
+    assert (again.status_code, again.json()["number"]) == (200, forgotten)
 
 
 # ------------------------------------------------------------------------------------------------------------- listing

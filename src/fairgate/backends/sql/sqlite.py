@@ -31,7 +31,7 @@ def open_records(path: Path) -> AbstractContextManager[Records]:
 
     Readers and the writer don't wait for each other (WAL).
     """
-    return opened(DataBase(str(path), lambda: _opened(path), {_WRITES: True}, _remedy))
+    return opened(DataBase(str(path), lambda: _opened(path), {_WRITES: True}, _remedy, _settle))
 
 
 def _opened(path: Path) -> Engine:
@@ -55,6 +55,14 @@ def _set_up(connection: sqlite3.Connection, _pooled: object) -> None:
     _use_wal(connection)
     connection.execute("pragma synchronous = full")
     connection.execute("pragma foreign_keys = on")
+    connection.execute("pragma secure_delete = on")  # what is erased is overwritten, too
+
+
+def _settle(engine: Engine) -> bool:
+    """Bring all of the log into the file, and empty it."""
+    with engine.connect() as connection:
+        cursor = connection.connection.cursor()  # not by SQLAlchemy, which would begin a transaction
+        return bool(cursor.execute("pragma wal_checkpoint(truncate)").fetchone() == (0, 0, 0))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -17,6 +17,7 @@ from fairgate.entrypoints.desk.answers import Health
 from fairgate.entrypoints.desk.meters import CONTENT_TYPE
 from fairgate.entrypoints.desk.office import Desk, Office
 from fairgate.entrypoints.desk.problems import answer_problems, later, problem
+from fairgate.entrypoints.desk.remembering import Remembering
 
 #: The largest body: a pack as texts.
 MOST_BYTES = 4 << 20
@@ -66,7 +67,8 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
         async with AsyncExitStack() as stack:
             stack.push_async_callback(office.workers.close)
             await office.workers.start()
-            for each in (office.upkeep.run(), office.jobs.run()):
+            remembering = Remembering(office.door, office.workers, office.meters)
+            for each in (office.upkeep.run(), office.jobs.run(), remembering.run()):
                 task = asyncio.create_task(each)
                 task.add_done_callback(ended)
                 stack.push_async_callback(_cancelled, task)

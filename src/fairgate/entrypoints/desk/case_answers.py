@@ -76,7 +76,8 @@ class CaseAsked(_Asked):
     hours: Annotated[
         float, Field(gt=0, le=_MOST_HOURS, description="For how long that would go on, until somebody noticed.")
     ] = 24.0
-    wrong: Annotated[Dollars, Field(description="Dollars that it costs to act on them where they are honest.")] = 100.0
+    at_risk: Annotated[Dollars, Field(description="Dollars that are lost beside that, such as unpaid bills.")] = 0.0
+    worth: Annotated[Dollars, Field(description="Dollars that they are worth where they are honest.")] = 100.0
     minutes: Annotated[float, Field(gt=0, le=_MOST_MINUTES, description="Minutes that a review takes.")] = 5.0
 
 

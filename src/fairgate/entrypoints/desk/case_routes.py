@@ -9,8 +9,9 @@ from starlette.responses import Response
 from fairgate.casework import handling
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.action import ACTIONS, Action
-from fairgate.domain.case import Case, CaseState, Facts, Stake, Verdict
+from fairgate.domain.case import Case, CaseState, Facts, Verdict
 from fairgate.domain.event import moment
+from fairgate.domain.worth import Stake, value_per_minute
 from fairgate.entrypoints.desk.appeal_answers import LARGEST
 from fairgate.entrypoints.desk.case_answers import (
     CaseAnswer,
@@ -88,7 +89,16 @@ def _wanted(
 async def open_case(asked: CaseAsked, desk: Desk, granted: Reviewer) -> Response:
     """Open a case by hand. Scope `review`. Under one `ref` it is opened once: 200 then."""
     now = desk.records.clock.now()
-    stake = Stake(asked.probability, asked.burn, now, asked.hours, asked.wrong, asked.minutes)
+    stake = Stake(
+        probability=asked.probability,
+        burn=asked.burn,
+        hours=asked.hours,
+        at_risk=asked.at_risk,
+        worth=asked.worth,
+        stands=Action.ALLOW,
+        minutes=asked.minutes,
+        at=now,
+    )
     facts = Facts(stake, events=tuple(sorted(set(asked.events), reverse=True)))
     case = Case(-1, tuple(asked.accounts), facts, now, granted.by or ANYONE, asked.why, asked.ref)
     opened = await desk.caseroom.open(case)
@@ -96,14 +106,13 @@ async def open_case(asked: CaseAsked, desk: Desk, granted: Reviewer) -> Response
 
 
 @routes.post("/v1/cases/next", response_model=CaseAnswer, responses=documented(401, 403, 404, 422, 503))
-async def next_case(
-    desk: Desk,
-    granted: Reviewer,
-    *,
-    escalated: Annotated[bool, Query(description="One of those that wait for leads.")] = False,
-) -> Response:
-    """Claim the case that is worth most now, or get the one again that you are at. Scope `review`."""
-    return _told(desk, await desk.caseroom.next(granted, escalated=escalated))
+async def next_case(desk: Desk, granted: Reviewer) -> Response:
+    """Claim the next case, or get the one again that you are at. Scope `review`.
+
+    It is the one of which a minute is worth the most, what waits for leads first where you lead; about every tenth is
+    drawn by lot.
+    """
+    return _told(desk, await desk.caseroom.next(granted))
 
 
 @routes.get("/v1/cases", response_model=CaseList, responses=documented(401, 403, 422, 503))
@@ -215,6 +224,7 @@ def _told(desk: Office, case: Case, status: int = 200) -> Response:
 
 def _shown(desk: Office, case: Case) -> CaseAnswer:
     facts, now = case.facts, desk.records.clock.now()
+    stake = facts.stake.faded(now)
     at_work, verdict = case.claimed(now), case.verdict
     return CaseAnswer(
         number=case.number,
@@ -225,10 +235,10 @@ def _shown(desk: Office, case: Case) -> CaseAnswer:
         opened_by=case.opened_by,
         why=case.why,
         ref=case.ref,
-        probability=facts.stake.probability,
-        burn=facts.stake.burning(now),
-        value=facts.stake.value(now),
-        minutes=facts.stake.minutes,
+        probability=stake.probability,
+        burn=stake.burn,
+        value=value_per_minute(stake),
+        minutes=stake.minutes,
         suggested=facts.suggested.word,
         reasons=list(facts.reasons),
         evidence=list(facts.evidence),

@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from random import Random, SystemRandom
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
+from fairgate.casework.drawing import next_case
 from fairgate.casework.handling import Hand, Step, claimed, done_before, joining, merged
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.case import Case, CaseState, Happening
@@ -42,10 +46,11 @@ class Caseroom:
     """Gives out cases and changes them. Raises `Refusal`, and what `DeskRecords.do` raises: nothing is half done then.
 
     Whoever sends the same again to the version that it was meant for gets the case as it is then: a double click does
-    nothing twice.
+    nothing twice. `draw` draws cases by lot.
     """
 
-    def __init__(self, settings: Settings, records: DeskRecords, audit: Audit) -> None:
+    def __init__(self, settings: Settings, records: DeskRecords, audit: Audit, draw: Random | None = None) -> None:
+        self._draw = draw or SystemRandom()
         self._records = records
         self._audit = audit
         self._lasts = int(settings.desk.claim_minutes * MINUTE)
@@ -77,12 +82,10 @@ class Caseroom:
             raise Refusal(409, "ref_taken", what, "ref")
         return opened
 
-    async def next(self, granted: Granted, *, escalated: bool) -> Case:
-        """Claim the most valuable case that is ready, or give them the one that they are at already."""
+    async def next(self, granted: Granted) -> Case:
+        """Claim the next case for somebody, or give them the one that they are at already."""
         hand = self.hand(granted)
-        if escalated and not hand.lead:
-            raise Refusal(403, "for_leads", "what is escalated waits for those who lead", "escalated")
-        found = await self._records.do(lambda records: _next(records, hand, escalated=escalated))
+        found = await self._records.do(lambda records: _next(records, hand, self._draw))
         if found is None:
             raise Refusal(404, "no_case", "no case is ready for you")
         return found
@@ -170,21 +173,18 @@ def _case(records: Records, number: int) -> Case:
     return found
 
 
-def _next(records: Records, hand: Hand, *, escalated: bool) -> Case | None:
-    """Claim the first that is ready and that nobody else claims at the same moment."""
+def _next(records: Records, hand: Hand, draw: Random) -> Case | None:
+    """Claim the next that nobody else claims at the same moment. How likely it was to be drawn stays with it."""
     for case in records.cases.found(CasesWanted(CaseState.OPEN, claimed_by=hand.by), -1, _AT_WORK):
-        if case.claimed(hand.at) == hand.by and case.escalated == escalated:
+        if case.claimed(hand.at) == hand.by:
             return case
-    after = None
     for _ in range(_TRIES):
-        ready = records.case_queue.best(hand.at, escalated=escalated, after=after, limit=1)
-        if not ready:
+        chosen = next_case(records.case_queue, hand.at, hand.by, draw, lead=hand.lead)
+        if chosen is None:
             return None
-        after = ready[0]
-        if hand.by not in after.barred:
-            step = claimed(after, hand)
-            if records.cases.store(step.case, [step.happening]):
-                return step.case
+        step = claimed(replace(chosen.case, propensity=chosen.propensity), hand)
+        if records.cases.store(step.case, [step.happening]):
+            return step.case
     return None
 
 

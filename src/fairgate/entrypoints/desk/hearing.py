@@ -20,7 +20,7 @@ from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.terms import Terms
 from fairgate.entrypoints.door.actions import PostUndo
 from fairgate.entrypoints.door.bodies import ANYONE
-from fairgate.ports.appeals import Filed, Wanted
+from fairgate.ports.appeals import ERASED, Filed, Wanted
 from fairgate.settings import Settings
 
 _BARRED: Final = {
@@ -158,7 +158,7 @@ def _same(filed: Filed, action: int, words: str, ref: str, by: str) -> Filed:
     there = filed.appeal
     if (there.filed_by, there.ref) != (by, ref):
         raise Refusal(409, "appeal_open", f"appeal {there.number} against this action is open already", "action")
-    if (there.action, there.words) != (action, words):
+    if there.action != action or there.words not in {words, ERASED}:
         what = f"this ref is appeal {there.number}, which says something else: give what is new a name of its own"
         raise Refusal(409, "ref_taken", what, "ref")
     return filed

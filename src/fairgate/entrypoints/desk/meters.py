@@ -83,6 +83,14 @@ class Meters:
             "fairgate_lake_seconds", "Seconds of a round of the lake's upkeep.", buckets=_SECONDS, registry=registry
         )
 
+        self.memory_waiting = Gauge(
+            "fairgate_ban_memory_waiting", "Bans whose accounts were not looked up yet, up to 100.", registry=registry
+        )
+        self.memory_tokens = Gauge("fairgate_ban_memory_tokens", "Identifiers that are remembered.", registry=registry)
+        self.memory_actions = Counter("fairgate_ban_memory_actions", "Bans that were looked up.", registry=registry)
+        self.memory_failures = Counter(
+            "fairgate_ban_memory_failures", "Times that bans could not be looked up or remembered.", registry=registry
+        )
         self._of_records = _OfRecords()
         registry.register(self._of_records)
 
