@@ -119,6 +119,10 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         float,
         Meta(gt=0, le=1_440, description="Minutes between two anchors of the audit log, where rows have come since."),
     ] = 5.0
+    claim_minutes: Annotated[
+        float,
+        Meta(gt=0, le=1_440, description="Minutes that a case is one reviewer's, from the last thing they did to it."),
+    ] = 10.0
 
 
 class SharePrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

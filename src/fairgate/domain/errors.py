@@ -55,6 +55,7 @@ FairgateError
 +-- NoSuchEntityKind      also a LookupError
 +-- BadEntity             a value that can't identify an entity
 +-- BadLabel              a label that the pack can't take
++-- CaseStands            a case that can't be changed so
 +-- BadSettings
 +-- BadAmount             also a ValueError: what the share is asked or told that can't be
 +-- BadWorld              a world's file
@@ -486,6 +487,17 @@ class BadLabel(FairgateError):
 
     def __str__(self) -> str:
         return f"The label can't be given: {self.reason}."
+
+
+class CaseStands(FairgateError):
+    """The case stays as it is. `code` is the same whenever it is for this reason."""
+
+    def __init__(self, number: int, code: str, reason: str) -> None:
+        super().__init__(number, code, reason)
+        self.number, self.code, self.reason = number, code, reason
+
+    def __str__(self) -> str:
+        return f"Case {self.number} stays as it is: {self.reason}."
 
 
 class BadSettings(FairgateError):

@@ -16,14 +16,17 @@ from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DESK_FILE, DeskAudit
+from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.judging import Judging
+from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.outcomes import Outcomes
-from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
 from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
@@ -63,24 +66,26 @@ def run(settings: Settings) -> int:
         asyncio.run(audit.take_over(desk / DESK_FILE))
         door = AtTheDoor(settings.door, passes_of(settings, clock))
         secrets = partial(secrets_of, settings.data, make=False)
-        anchoring = Anchoring(records, door, secrets, settings.desk.anchor_minutes)
-        hearing = Hearing(settings, records, audit, door)
         outcomes = Outcomes(records, door, meters)
-        challenging = Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters)
+        labelling = Labelling(settings.data, records, door)
+        caseroom = Caseroom(settings, records, audit)
         office = Office(
-            settings,
-            access,
-            audit,
-            Workers(settings),
-            jobs,
-            upkeep,
-            meters,
-            records,
-            door,
-            hearing,
-            outcomes,
-            challenging,
-            anchoring,
+            settings=settings,
+            access=access,
+            audit=audit,
+            workers=Workers(settings),
+            jobs=jobs,
+            upkeep=upkeep,
+            meters=meters,
+            records=records,
+            door=door,
+            hearing=Hearing(settings, records, audit, door, labelling),
+            caseroom=caseroom,
+            judging=Judging(caseroom, records, door, labelling),
+            outcomes=outcomes,
+            challenging=Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters),
+            anchoring=Anchoring(records, door, secrets, settings.desk.anchor_minutes),
+            open_case=partial(case_is_open, settings.data),
         )
         return _serve(office, listener)
 

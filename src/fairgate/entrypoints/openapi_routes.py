@@ -122,7 +122,16 @@ _ENTITY = EntityAnswer(
     lists=[],
 )
 _REFUSED = Problem("missing", "data.account is required", "data.account")
-_SAID = PostLabel(SpokenOf(source="sign-up service", id="01HZX4"), bad=True, kind="free_credits", said_by="reviewer")
+_SAID = PostLabel(
+    SpokenOf(source="sign-up service", id="01HZX4"),
+    bad=True,
+    kind="free_credits",
+    said_by="reviewer",
+    source="case",
+    confidence=0.9,
+    selected_by="throwaway_burst",
+    propensity=1.0,
+)
 
 #: By method and path. A route without an entry stops the document from being made.
 DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(

@@ -4,8 +4,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
+from random import Random
 
 import httpx
 import pytest
@@ -18,13 +19,16 @@ from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.judging import Judging
+from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.outcomes import Outcomes
-from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers
@@ -35,6 +39,13 @@ from fairgate.wiring import RECORDS, open_challengers
 from tests.support import SetClock
 
 QUERY = {"query": "select 1"}
+
+
+class NoLot(Random):
+    """Draws no case by lot."""
+
+    def random(self) -> float:
+        return 0.99
 
 
 class Desk:
@@ -66,16 +77,29 @@ class Desk:
         secrets_of(folder)
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
-        hearing = Hearing(settings, records, self.audit, at_the_door)
         outcomes = Outcomes(records, at_the_door, meters)
         challengers = open_challengers(settings)
-        challenging = Challenging(settings.challenges, challengers, records, at_the_door, outcomes, meters)
-        anchoring = Anchoring(records, at_the_door, lambda: secrets_of(folder, make=False), 5)
-        workers = Workers(settings)
+        labelling = Labelling(settings.data, records, at_the_door)
+        hearing = Hearing(settings, records, self.audit, at_the_door, labelling)
+        caseroom = Caseroom(settings, records, self.audit, NoLot())
         self.office = Office(
-            settings, access, self.audit, workers, jobs, upkeep, meters, records, at_the_door, hearing,
-            outcomes, challenging, anchoring,
-        )  # fmt: skip
+            settings=settings,
+            access=access,
+            audit=self.audit,
+            workers=Workers(settings),
+            jobs=jobs,
+            upkeep=upkeep,
+            meters=meters,
+            records=records,
+            door=at_the_door,
+            hearing=hearing,
+            caseroom=caseroom,
+            outcomes=outcomes,
+            challenging=Challenging(settings.challenges, challengers, records, at_the_door, outcomes, meters),
+            anchoring=Anchoring(records, at_the_door, lambda: secrets_of(folder, make=False), 5),
+            open_case=partial(case_is_open, folder),
+            judging=Judging(caseroom, records, at_the_door, labelling),
+        )
         self.application = app_of(self.office, lambda: None)
 
     def ask(
@@ -144,6 +168,18 @@ ROUTES = [
     ("POST", "/v1/challenges/c/result", Scope.DECIDE, {"account": "a", "passed": True}),
     ("GET", "/v1/audit", Scope.AUDIT, None),
     ("GET", "/v1/audit/notices", Scope.AUDIT, None),
+    ("POST", "/v1/cases", Scope.REVIEW, {"accounts": ["a"], "why": "so", "ref": "1"}),
+    ("POST", "/v1/cases/next", Scope.REVIEW, None),
+    ("GET", "/v1/cases", Scope.REVIEW, None),
+    ("GET", "/v1/cases/7", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/claim", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/release", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/notes", Scope.REVIEW, {"text": "so"}),
+    ("POST", "/v1/cases/7/snooze", Scope.REVIEW, {"for": "4h", "why": "so"}),
+    ("POST", "/v1/cases/7/escalate", Scope.REVIEW, {"why": "so"}),
+    ("POST", "/v1/cases/7/reopen", Scope.REVIEW, {"why": "so"}),
+    ("POST", "/v1/cases/7/merge", Scope.REVIEW, {"other": 8, "other_version": 1, "why": "so"}),
+    ("POST", "/v1/cases/7/decision", Scope.REVIEW, {"outcome": "bad", "why": "so"}),
 ]
 #: Parts of paths that stand for any.
 PARTS = {

@@ -15,6 +15,7 @@ from fairgate import __version__
 from fairgate.entrypoints.desk import (
     appeal_routes,
     audit_routes,
+    case_routes,
     challenge_routes,
     job_routes,
     record_routes,
@@ -33,7 +34,7 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, appeals against them, challenges, and who did and read what.
+actions, appeals against them, cases, challenges, and who did and read what.
 
 Send an API key as `Authorization: Bearer fg_...`; each operation says which scope it needs. A loopback desk without
 any API key is open to everyone on its machine."""
@@ -58,6 +59,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(appeal_routes.routes)
     app.include_router(challenge_routes.routes)
     app.include_router(audit_routes.routes)
+    app.include_router(case_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app

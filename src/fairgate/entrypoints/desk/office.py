@@ -13,9 +13,11 @@ from fairgate.entrypoints.access import Access, Denied
 from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.judging import Judging
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.problems import Refusal
@@ -42,7 +44,9 @@ class Office:
     outcomes: Outcomes
     challenging: Challenging
     anchoring: Anchoring
-    #: Whether a case is open that somebody names as the reason to read personal values: cases give it.
+    caseroom: Caseroom
+    judging: Judging
+    #: Whether a case is open that somebody names as the reason to read personal values.
     open_case: OpenCase = no_case
 
     async def audited(self, granted: Granted, kind: str, query: str, seen: Sight) -> str:

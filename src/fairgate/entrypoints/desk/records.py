@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from fairgate.backends.embedded.segment_reader import published
+from fairgate.domain.case import CaseState
 from fairgate.domain.errors import FairgateError
 from fairgate.domain.windows import SECOND
 from fairgate.ports.appeals import Docket
@@ -103,3 +105,10 @@ class DeskRecords:
         behind = None if end is None else max(0, end - read)
         appeals, untold = records.appeals.docket(now), records.outcomes.waiting()
         return RecordsReading(True, backlogs, oldest, behind, appeals, untold)  # noqa: FBT003 - that they can be read
+
+
+def case_is_open(data: Path, number: int) -> bool:
+    """Whether there is a case of a number, and it is open. Raises `RecordsUnavailable`."""
+    with existing_records(data) as records:
+        case = None if records is None else records.cases.get(number)
+    return case is not None and case.state == CaseState.OPEN

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -28,6 +29,8 @@ from fairgate.pipeline.online import Pipeline
 LONGEST_ENTRY = 365 * DAY
 _ALL = "all"
 _ERASED = "nothing personal of this account can be read any more, here or in backups to come"
+#: What a label may say beside whether it was bad.
+_MORE = ("kind", "said_by", "source", "confidence", "selected_by", "propensity")
 
 
 class PutEntry(msgspec.Struct, forbid_unknown_fields=True, rename={"length": "for"}):
@@ -55,14 +58,21 @@ class SpokenOf(msgspec.Struct, forbid_unknown_fields=True):
 class PostLabel(msgspec.Struct, forbid_unknown_fields=True):
     """What an earlier event turned out to be.
 
-    `type` is the label type, needed where several speak of such events. `kind` and `said_by` are for label types that
-    have them. The same label again is a repeat; another `id` makes it a new one.
+    `bad` is null where somebody looked and could not tell. `type` is the label type, needed where several speak of
+    such events. What stands between is for label types that have it: `source` says where it comes from (a case, an
+    appeal, ...), `confidence` how sure that is, `selected_by` which rules picked the event to be looked at, separated
+    by spaces, and `propensity` with which probability, 1 where it was not by lot. The same label again is a repeat;
+    another `id` makes it a new one.
     """
 
     of: SpokenOf
-    bad: bool
+    bad: bool | None
     kind: str | None = None
     said_by: str | None = None
+    source: str | None = None
+    confidence: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    selected_by: str | None = None
+    propensity: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     type: str = ""
     id: str = ""
 
@@ -161,7 +171,7 @@ async def post_label(door: Door, request: Request) -> Response:
         spoken_of = await loop.run_in_executor(None, lambda: explain(sequence, personal=True))
     except NoSuchRecord as error:
         raise _no_event() from error
-    more = {name: text for name, text in (("kind", asked.kind), ("said_by", asked.said_by)) if text is not None}
+    more = {name: told for name in _MORE if (told := getattr(asked, name)) is not None}
     said = Said(by=request.by, bad=asked.bad, more=more, type=asked.type, id=asked.id)
     pack, wires = pipeline.engine.checked.pack, door.decoder.wires
     taken = door.decoder.admit(label_event(pack, wires, spoken_of, said, door.clock.now()))
