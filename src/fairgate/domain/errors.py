@@ -24,7 +24,7 @@ FairgateError
 |   +-- CopyFailed        a backup, or what is restored from one
 |   +-- KeysUnavailable   the store of API keys
 |   +-- SharesUnusable    the file of what was said of accounts by hand
-|   +-- RecordsUnavailable the data base of ledger, outbox, appeals and people
+|   +-- RecordsUnavailable the data base of what is kept in SQL
 +-- RecordTooLarge
 +-- NoSuchRecord          also a LookupError
 +-- RecordUnreadable      a whole record whose contents make no sense
@@ -51,6 +51,7 @@ FairgateError
 +-- NoSuchList
 +-- BadEntry              a value that can't stand in a list
 +-- NoSuchEntry           also a LookupError: of the ledger
++-- AuditCut              rows of the audit log that are gone
 +-- RefTaken              a name for something that stands in the ledger already, as something else
 +-- NoSuchEntityKind      also a LookupError
 +-- BadEntity             a value that can't identify an entity
