@@ -21,6 +21,7 @@ from fairgate.language.pack_tables import (
     ActionTable,
     AppealTable,
     AttributeTable,
+    BulkTable,
     CostTable,
     EventTable,
     FeatureTable,
@@ -132,6 +133,12 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "text": "how to have an action looked at again, to whoever it is on, as a whole sentence",
         "days": "for how many days from the action on; 1 to 3,650",
     },
+    BulkTable: {
+        "paid": "the event type of money that comes in, with an attribute `account`",
+        "amount": "its attribute that says how much",
+        "paid_if": "the values that its attributes must have, so that what was declined does not count",
+        "begins": "the event type with which an account begins, with an attribute `account`",
+    },
     ActionTable: {
         "for": "how long it stands, such as `7d`; without it, until somebody undoes it",
         "use": "whether the account may use the service at all",
@@ -237,7 +244,8 @@ WORLD_KEYS: Mapping[type[Struct], Mapping[str, str]] = {
 _NAMES: Mapping[type[Table], str] = {
     PackTable: "pack", EventTable: "event", AttributeTable: "attribute", FeatureTable: "feature", RuleTable: "rule",
     RuleTestTable: "test", ReasonTable: "reason", SegmentTable: "segment", CostTable: "cost", ListTable: "list",
-    ActionTable: "action", AppealTable: "appeal", SourceTable: "source", SourceEventTable: "source-event",
+    ActionTable: "action", AppealTable: "appeal", BulkTable: "bulk", SourceTable: "source",
+    SourceEventTable: "source-event",
 }  # fmt: skip
 
 

@@ -110,6 +110,13 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     appeal_days: Annotated[
         int, Meta(ge=1, le=365, description="Days after which an appeal should have been decided.")
     ] = 14
+    second_person_above: Annotated[
+        int, Meta(ge=0, description="Accounts above which a bulk action needs the approval of a second person.")
+    ] = 100
+    second_person_revenue: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="What its accounts paid in 90 days above which it needs one, too; never for that without."),
+    ] = None
 
 
 class SharePrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -35,6 +35,7 @@ from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.appeals import Appeals
+from fairgate.ports.bulks import Bulks
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
 from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords
@@ -47,7 +48,7 @@ _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
-#: The data base of ledger, outbox, appeals and cases.
+#: The data base of ledger, outbox, appeals, cases and bulk actions.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -296,6 +297,7 @@ class Records:
     cases: Cases
     case_queue: CaseQueue
     case_feed: CaseFeed
+    bulks: Bulks
 
 
 @contextmanager
@@ -303,6 +305,7 @@ def open_records(data: Path) -> Iterator[Records]:
     """The records of a data folder, made where they are missing. Closed on leaving. Raises `RecordsUnavailable`."""
     from fairgate.backends.sql import sqlite
     from fairgate.backends.sql.appeals import SqlAppeals
+    from fairgate.backends.sql.bulks import SqlBulks
     from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
@@ -315,6 +318,7 @@ def open_records(data: Path) -> Iterator[Records]:
             cases=SqlCases(opened),
             case_queue=SqlCaseQueue(opened),
             case_feed=SqlCaseFeed(opened),
+            bulks=SqlBulks(opened),
         )
 
 

@@ -142,6 +142,21 @@ class Appeal:
 
 
 @dataclass(frozen=True, slots=True)
+class Bulk:
+    """How it is known what accounts pay and when they began, for the preview of bulk actions.
+
+    `paid` is the event type of money that came in, `amount` its attribute that says how much; only events whose
+    attributes have the values of `paid_if` count. An account began with its first event of the type `begins`. Both
+    types are empty where the pack does not say.
+    """
+
+    paid: str
+    amount: str
+    paid_if: Mapping[str, str]
+    begins: str
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A part of the population with costs of its own; the first whose condition holds is the event's.
 
@@ -235,6 +250,7 @@ class Pack:
     lists: Mapping[str, ListSpec]
     actions: Mapping[Action, ActionSpec]
     appeal: Appeal | None
+    bulk: Bulk | None
     source: Source | None
     digest: str
     files: Mapping[str, str] = field(repr=False)

@@ -13,6 +13,9 @@ from fairgate.entrypoints.access import Access, kept_fresh, require_keys
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_drafts import Drafting
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
@@ -57,7 +60,9 @@ def run(settings: Settings) -> int:
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
         door = AtTheDoor(settings.door, passes_of(settings, clock))
         hearing = Hearing(settings, records, audit, door)
-        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records, door, hearing)
+        runner, workers = BulkRunner(settings, records, door, access), Workers(settings)
+        bulk = BulkDesk(records, audit, Drafting(settings, records, door, workers), runner.wake)
+        office = Office(settings, access, audit, workers, jobs, upkeep, meters, records, door, hearing, bulk, runner)
         return _serve(office, listener)
 
 

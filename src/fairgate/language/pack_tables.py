@@ -132,6 +132,15 @@ class AppealTable(Table, frozen=True):
     days: int = 180
 
 
+class BulkTable(Table, frozen=True):
+    """[bulk]."""
+
+    paid: str = ""
+    amount: str = ""
+    paid_if: dict[str, str] = {}
+    begins: str = ""
+
+
 class SourceEventTable(Table, frozen=True):
     """[[source.event]]."""
 
@@ -153,7 +162,8 @@ class SourceTable(Table, frozen=True):
     time_format: Literal["s", "ms", "us"] | None = None
 
 
-#: How each section is written, and the shape of one of its tables. Of [pack], [appeal] and [source] there is one.
+#: How each section is written, and the shape of one of its tables.
+#: Of [pack], [appeal], [bulk] and [source] there is one.
 SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "pack": ("[pack]", PackTable),
     "event": ('[event."name"]', EventTable),
@@ -164,5 +174,6 @@ SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "list": ("[[list]]", ListTable),
     "action": ("[action.name]", ActionTable),
     "appeal": ("[appeal]", AppealTable),
+    "bulk": ("[bulk]", BulkTable),
     "source": ("[source]", SourceTable),
 }

@@ -18,6 +18,9 @@ from fairgate.entrypoints.desk import app as desk_app
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_drafts import Drafting
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.meters import Meters
@@ -63,8 +66,21 @@ class Desk:
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
         hearing = Hearing(settings, records, self.audit, at_the_door)
+        self.workers, runner = Workers(settings), BulkRunner(settings, records, at_the_door, access)
+        bulk = BulkDesk(records, self.audit, Drafting(settings, records, at_the_door, self.workers), runner.wake)
         self.office = Office(
-            settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, at_the_door, hearing
+            settings,
+            access,
+            self.audit,
+            self.workers,
+            jobs,
+            upkeep,
+            meters,
+            records,
+            at_the_door,
+            hearing,
+            bulk,
+            runner,
         )
         self.application = app_of(self.office, lambda: None)
 
@@ -128,6 +144,14 @@ ROUTES = [
     ("GET", "/v1/appeals", Scope.REVIEW, None),
     ("GET", "/v1/appeals/7", Scope.REVIEW, None),
     ("POST", "/v1/appeals/7/decision", Scope.REVIEW, {"granted": True, "why": "so"}),
+    ("POST", "/v1/bulk", Scope.ENFORCE, {"accounts": ["a"], "action": "hold", "why": "so", "ref": "1"}),
+    ("GET", "/v1/bulk", Scope.ENFORCE, None),
+    ("GET", "/v1/bulk/7", Scope.ENFORCE, None),
+    ("POST", "/v1/bulk/7/confirm", Scope.ENFORCE, {"typed": "hold 1 account"}),
+    ("POST", "/v1/bulk/7/approve", Scope.ENFORCE, None),
+    ("POST", "/v1/bulk/7/reject", Scope.ENFORCE, {"why": "so"}),
+    ("POST", "/v1/bulk/7/cancel", Scope.ENFORCE, {"why": "so"}),
+    ("POST", "/v1/bulk/7/undo", Scope.ENFORCE, {"why": "so"}),
 ]
 #: Parts of paths that stand for any.
 PARTS = {"/x": "/{job_id}", "/7": "/{number}", "/a/": "/{account}/"}

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Asgi
 
 from fairgate import __version__
-from fairgate.entrypoints.desk import appeal_routes, job_routes, record_routes, sql_routes
+from fairgate.entrypoints.desk import appeal_routes, bulk_routes, job_routes, record_routes, sql_routes
 from fairgate.entrypoints.desk.answers import Health
 from fairgate.entrypoints.desk.meters import CONTENT_TYPE
 from fairgate.entrypoints.desk.office import Desk, Office
@@ -25,7 +25,7 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, and appeals against them.
+actions, appeals against them, and bulk actions.
 
 Send an API key as `Authorization: Bearer fg_...`; each operation says which scope it needs. A loopback desk without
 any API key is open to everyone on its machine."""
@@ -48,6 +48,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(job_routes.routes)
     app.include_router(record_routes.routes)
     app.include_router(appeal_routes.routes)
+    app.include_router(bulk_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app
@@ -65,7 +66,7 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
         async with AsyncExitStack() as stack:
             stack.push_async_callback(office.workers.close)
             await office.workers.start()
-            for each in (office.upkeep.run(), office.jobs.run()):
+            for each in (office.upkeep.run(), office.jobs.run(), office.bulk_runner.run()):
                 task = asyncio.create_task(each)
                 task.add_done_callback(ended)
                 stack.push_async_callback(_cancelled, task)

@@ -55,7 +55,12 @@ class AtTheDoor:
         """Put something at the door; see `post`."""
         return await self._ask("PUT", path, body, granted)
 
-    async def _ask(self, method: str, path: str, body: msgspec.Struct, granted: Granted) -> bytes:
+    async def get(self, path: str, granted: Granted) -> bytes:
+        """Look at something at the door; see `post`."""
+        return await self._ask("GET", path, None, granted)
+
+    async def _ask(self, method: str, path: str, body: msgspec.Struct | None, granted: Granted) -> bytes:
+        content = None if body is None else msgspec.json.encode(body)
         try:
             async with httpx.AsyncClient(
                 base_url=url_of(self._door),
@@ -64,7 +69,7 @@ class AtTheDoor:
                 verify=_trusted(self._door.tls_cert),
                 trust_env=False,  # a pass is never sent through a proxy that the environment happens to name
             ) as client:
-                answer = await client.request(method, path, content=msgspec.json.encode(body))
+                answer = await client.request(method, path, content=content)
         # ValueError: the certificate's file holds none.
         except (httpx.HTTPError, OSError, ValueError, BadSettings) as error:
             _log.warning("the door can't be reached for %s", path, exc_info=error)

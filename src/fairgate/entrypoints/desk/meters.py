@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fairgate import __version__
+from fairgate.domain.bulk import GOING
 from fairgate.entrypoints.desk.records import RecordsReading
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -46,6 +47,10 @@ class _OfRecords(Collector):
             yield GaugeMetricFamily(
                 "fairgate_appeals_overdue", "Those among them that should have been.", read.appeals.overdue
             )
+            bulks = GaugeMetricFamily("fairgate_bulks", "Bulk actions that are at work.", labels=["state"])
+            for state in sorted(GOING):
+                bulks.add_metric([state.value], sum(each == state for each in read.bulks))
+            yield bulks
 
 
 class Meters:

@@ -12,6 +12,8 @@ from fairgate.domain.access import Granted, Scope
 from fairgate.entrypoints.access import Access, Denied
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.meters import Meters
@@ -36,6 +38,8 @@ class Office:
     records: DeskRecords
     door: AtTheDoor
     hearing: Hearing
+    bulk: BulkDesk
+    bulk_runner: BulkRunner
 
     async def audited(self, granted: Granted, kind: str, query: str) -> str:
         """Note a query that is about to run, and return its id in the audit file. Raises `DeskUnwritable`."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fairgate.backends.embedded.segment_reader import published
+from fairgate.domain.bulk import BulkState
 from fairgate.domain.errors import FairgateError
 from fairgate.domain.windows import SECOND
 from fairgate.ports.appeals import Docket
@@ -29,7 +30,8 @@ class RecordsReading:
     """What the desk's metrics tell of the records; `up` is whether they can be read.
 
     `oldest` is how many seconds ago the oldest message that waits was made, 0 for none, by receiver. `behind` is how
-    many records of the log they lack, None where nobody says how long that is. `appeals` are those that are open.
+    many records of the log they lack, None where nobody says how long that is. `appeals` are those that are open,
+    `bulks` the states of bulk actions that are at work.
     """
 
     up: bool
@@ -37,6 +39,7 @@ class RecordsReading:
     oldest: Mapping[str, float] = field(default_factory=dict)
     behind: int | None = None
     appeals: Docket = field(default_factory=Docket)
+    bulks: Sequence[BulkState] = ()
 
 
 class DeskRecords:
@@ -92,4 +95,5 @@ class DeskRecords:
         oldest = {each.receiver: max(0, now - each.oldest) / SECOND if each.oldest else 0.0 for each in backlogs}
         behind = None if end is None else max(0, end - read)
         appeals = records.appeals.docket(now)
-        return RecordsReading(up=True, backlogs=backlogs, oldest=oldest, behind=behind, appeals=appeals)
+        bulks = [each.state for each in records.bulks.going()]
+        return RecordsReading(up=True, backlogs=backlogs, oldest=oldest, behind=behind, appeals=appeals, bulks=bulks)

@@ -1,6 +1,7 @@
 """The tables of the records, by subject. A change needs a migration, which makes it where records are there already."""
 
 from fairgate.backends.sql.tables.appeals import APPEAL
+from fairgate.backends.sql.tables.bulks import BULK, BULK_ACCOUNT, BULK_HAPPENING
 from fairgate.backends.sql.tables.cases import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
 from fairgate.backends.sql.tables.ledger import LEDGER_ENTRY, LEDGER_READ
 from fairgate.backends.sql.tables.metadata import METADATA
@@ -8,6 +9,9 @@ from fairgate.backends.sql.tables.outbox import LETTER
 
 __all__ = [
     "APPEAL",
+    "BULK",
+    "BULK_ACCOUNT",
+    "BULK_HAPPENING",
     "CASE",
     "CASE_FED",
     "CASE_HAPPENING",
