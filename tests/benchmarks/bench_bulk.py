@@ -40,7 +40,7 @@ def _timed(service: Service, number: int, what: str, body: object, state: str) -
 
         def under_way() -> bool:
             progress = told(desk.get(f"/v1/bulk/{number}"))["progress"]
-            return sum(progress["met"].values()) > 0 if what == "undo" else progress["taken"] > 0
+            return bool(progress["met"] if what == "undo" else progress["taken"])
 
         until(under_way)
     killed(service)

@@ -30,7 +30,13 @@ KEYS = {
 }
 ALL = "SELECT DISTINCT account FROM decisions"
 DRAFT = {"action": "suspend", "reasons": ["burst"], "why": "one ring", "query": ALL, "ref": "ring 1"}
-TERMS = '\n[bulk]\nbegins = "account.signup"\n'
+TERMS = """
+[bulk]
+begins = "account.signup"
+paid = "account.signup"
+amount = "seats"
+paid_if = { plan = "pro" }
+"""
 MANY = 3_500
 
 
@@ -130,7 +136,7 @@ def test_two_people_suspend_thousands_through_kills_and_one_undoes_them(service:
         preview = draft["preview"]
         assert preview["skipped"] == {"allow_list": 1, "graver": 1}
         assert (preview["accounts"], draft["phrase"]) == (MANY - 2, f"suspend {MANY - 2:,} accounts")
-        assert (preview["money"], len(preview["sample"]), draft["second"]) == (None, 10, True)
+        assert (preview["money"]["paying"], len(preview["sample"]), draft["second"]) == (0, 10, True)
         assert preview["ages"]["newest"] >= 0
         number = draft["number"]
         assert told(desk.post("/v1/bulk", json=DRAFT))["number"] == number
@@ -244,6 +250,14 @@ def test_bad_drafts_are_refused(service: Service) -> None:
         assert few["preview"]["skipped"] == {"duplicate": 1, "unfit": 1, "unknown": 1}
         assert (few["second"], few["phrase"]) == (True, "ban 1 account")
         assert told(desk.post(f"/v1/bulk/{few['number']}/cancel", json={"why": "no"}))["state"] == "cancelled"
+    with service.as_("ann") as (door, desk):
+        for number, data in enumerate(({"seats": 7, "plan": "pro"}, {"seats": 9, "plan": "declined"})):
+            event = body({"account": "payer", **data}, id=f"p{number}")
+            sent = door.post("/v1/events", content=event, headers={"content-type": "application/cloudevents+json"})
+            assert sent.is_success, sent.text
+        rich = drafted(desk, query=None, accounts=["payer", "anna"], ref="3")["preview"]
+        assert rich["money"] == {"paying": 1, "days_30": 7.0, "days_90": 7.0, "largest": 7.0}
+        assert (rich["ages_unknown"], rich["unknown"]) == (0, [])
     with service.as_("eve") as (_, desk):
         assert refusal(desk.post("/v1/bulk", json=DRAFT)) == (403, "scope_missing")  # no sql
     with service.as_("junior") as (_, desk):
