@@ -21,6 +21,7 @@ from fairgate.language.pack_tables import (
     ActionTable,
     AppealTable,
     AttributeTable,
+    BulkTable,
     CasesTable,
     CostTable,
     EventTable,
@@ -148,6 +149,12 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "hours": "for how long somebody bad goes on until they are caught otherwise",
         "minutes": "how long a review takes",
     },
+    BulkTable: {
+        "paid": "the event type of money that comes in, with an attribute `account`",
+        "amount": "its attribute that says how much",
+        "paid_if": "the values that its attributes must have, so that what was declined does not count",
+        "begins": "the event type with which an account begins, with an attribute `account`",
+    },
     ActionTable: {
         "for": "how long it stands, such as `7d`; without it, until somebody undoes it",
         "use": "whether the account may use the service at all",
@@ -254,7 +261,8 @@ _NAMES: Mapping[type[Table], str] = {
     PackTable: "pack", EventTable: "event", AttributeTable: "attribute", FeatureTable: "feature", RuleTable: "rule",
     RuleTestTable: "test", ReasonTable: "reason", SegmentTable: "segment", CostTable: "cost", ListTable: "list",
     RemembersTable: "remembers",
-    ActionTable: "action", AppealTable: "appeal", CasesTable: "cases", SourceTable: "source",
+    ActionTable: "action", AppealTable: "appeal", BulkTable: "bulk", CasesTable: "cases",
+    SourceTable: "source",
     SourceEventTable: "source-event",
 }  # fmt: skip
 

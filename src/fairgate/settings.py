@@ -123,6 +123,13 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         float,
         Meta(gt=0, le=1_440, description="Minutes that a case is one reviewer's, from the last thing they did to it."),
     ] = 10.0
+    second_person_above: Annotated[
+        int, Meta(ge=0, description="Accounts above which a bulk action needs the approval of a second person.")
+    ] = 100
+    second_person_revenue: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="What its accounts paid in 90 days above which it needs one, too; never for that without."),
+    ] = None
 
 
 class SharePrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

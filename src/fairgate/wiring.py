@@ -40,6 +40,7 @@ from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.audit import Audit
+from fairgate.ports.bulks import Bulks
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
 from fairgate.ports.challenger import Challenger
 from fairgate.ports.challenges import Challenges, Outcomes
@@ -56,7 +57,7 @@ SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
 #: Before the kind of a challenge, in capitals: the variable that has its vendor's secret.
 CHALLENGE_VARIABLE = "FAIRGATE_CHALLENGE_"
-#: The data base of ledger, outbox, appeals, cases, challenges and audit log.
+#: The data base of ledger, outbox, appeals, bulk actions, cases, challenges and audit log.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -329,6 +330,7 @@ class Records:
     challenges: Challenges
     outcomes: Outcomes
     audit: Audit
+    bulks: Bulks
 
 
 @contextmanager
@@ -337,6 +339,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql import sqlite
     from fairgate.backends.sql.appeals import SqlAppeals
     from fairgate.backends.sql.audit import SqlAudit
+    from fairgate.backends.sql.bulks import SqlBulks
     from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
     from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
     from fairgate.backends.sql.ledger import SqlLedger
@@ -353,6 +356,7 @@ def open_records(data: Path) -> Iterator[Records]:
             case_feed=SqlCaseFeed(opened),
             challenges=SqlChallenges(opened),
             outcomes=SqlOutcomes(opened),
+            bulks=SqlBulks(opened),
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from fairgate.backends.sql import sqlite
 from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.audit import SqlAudit
+from fairgate.backends.sql.bulks import SqlBulks
 from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
 from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
@@ -17,6 +18,7 @@ from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.audit import Audit
+from fairgate.ports.bulks import Bulks
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
@@ -27,6 +29,7 @@ _Port = TypeVar("_Port")
 _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
+OpenBulks: TypeAlias = _Opened[Bulks]
 OpenCases: TypeAlias = _Opened["CaseFile"]
 OpenChallenges: TypeAlias = _Opened[tuple[Challenges, Outcomes]]
 OpenAudit: TypeAlias = _Opened[Audit]
@@ -54,6 +57,10 @@ def ledger_and_outbox(records: Records) -> tuple[LedgerRecords, Outbox]:
 
 def appeals(records: Records) -> Appeals:
     return SqlAppeals(records)
+
+
+def bulks(records: Records) -> Bulks:
+    return SqlBulks(records)
 
 
 class CaseFile(NamedTuple):
@@ -92,6 +99,7 @@ def _sqlite(folder: Path) -> AbstractContextManager[Records]:
 #: As the planted mutants are opened: what they have wrong is wrong on every data base.
 open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
+open_sql_bulks: OpenBulks = _opening(bulks, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)
 open_sql_challenges: OpenChallenges = _opening(challenges_and_outcomes, _sqlite)
 open_sql_audit: OpenAudit = _opening(audit, _sqlite)

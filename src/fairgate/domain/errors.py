@@ -622,6 +622,28 @@ class DoorUnreachable(FairgateError):
         return f"{_first_line(self)} {self.url}: {self.what}. Name its address with --url, or stop it."
 
 
+class DeskRefused(FairgateError):
+    """The desk does not do that."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} It says: {self.reason}."
+
+
+class DeskUnreachable(FairgateError):
+    """The desk does not answer."""
+
+    def __init__(self, url: str, what: str) -> None:
+        super().__init__(url, what)
+        self.url, self.what = url, what
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.url}: {self.what}. Start `fairgate serve`, or name its address with --url."
+
+
 class DoorFailed(FairgateError):
     """The door answered with an error."""
 

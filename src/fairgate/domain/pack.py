@@ -161,6 +161,21 @@ class CaseTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Bulk:
+    """How it is known what accounts pay and when they began, for the preview of bulk actions.
+
+    `paid` is the event type of money that came in, `amount` its attribute that says how much; only events whose
+    attributes have the values of `paid_if` count. An account began with its first event of the type `begins`. Both
+    types are empty where the pack does not say.
+    """
+
+    paid: str
+    amount: str
+    paid_if: Mapping[str, str]
+    begins: str
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A part of the population with costs of its own; the first whose condition holds is the event's.
 
@@ -270,6 +285,7 @@ class Pack:
     actions: Mapping[Action, ActionSpec]
     appeal: Appeal | None
     cases: CaseTerms | None
+    bulk: Bulk | None
     source: Source | None
     digest: str
     files: Mapping[str, str] = field(repr=False)

@@ -17,6 +17,7 @@ from fairgate.domain.errors import BadRequest, FairgateError
 if TYPE_CHECKING:  # the types of what commands are given must not load what `--help` needs not
     from datetime import datetime
 
+    from fairgate.entrypoints.bulk_command import BulkClient
     from fairgate.entrypoints.operator import Operator
     from fairgate.ports.api_keys import ApiKeys
     from fairgate.ports.outbox import Outbox
@@ -324,6 +325,99 @@ def undo(operator: Operator, number: int, spare: str | None) -> None:
     from fairgate.entrypoints.door.actions import PostUndo
 
     sys.exit(control_command.undo(operator, number, PostUndo(operator.why, spare)))
+
+
+@main.group()
+def bulk() -> None:
+    """Act on many accounts at once: draft, look, confirm, let somebody else approve, undo. The desk does it."""
+
+
+def _at_the_desk(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which desk; it gets what asks it."""
+
+    @_CONFIG
+    @click.option("--data", type=_FOLDER, help="Where log and records are kept.")
+    @click.option("--url", help="Address of the desk (default: as the settings say).")
+    @click.option("--key", envvar="FAIRGATE_KEY", help="API key for the desk; rather set FAIRGATE_KEY.")
+    @wraps(command)
+    def at_the_desk(config: Path | None, data: Path | None, url: str | None, key: str | None, **rest: object) -> None:
+        from fairgate.entrypoints.bulk_command import BulkClient
+        from fairgate.settings import settings_of
+
+        command(BulkClient(settings_of(config, _given(data=data)), click.echo, url, key), **rest)
+
+    return at_the_desk
+
+
+@bulk.command("draft")
+@click.argument("action")
+@click.option("--query", help="One SELECT that gives one column, account; `-` reads it.")
+@click.option("--account", "accounts", multiple=True, help="An account, instead of a query; again for several.")
+@click.option("--for", "length", help='How long it stands, such as "7d" (default: as the pack says).')
+@click.option("--reason", "reasons", multiple=True, help="A reason's code in the pack; again for several.")
+@click.option("--evidence", multiple=True, help="What speaks for it, in words or as a link; again for several.")
+@click.option("--ref", required=True, help="Your own name for it, under which it is drafted once.")
+@click.option("--why", required=True, help="The reason, kept in the log.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@_at_the_desk
+def bulk_draft(client: BulkClient, *, as_json: bool, query: str | None, length: str | None, **rest: object) -> None:
+    """Draft ACTION (watch to ban) on many accounts, and show what it would do."""
+    text = sys.stdin.read() if query == "-" else query
+    given = {"query": text, "for": length, **{name: each for name, each in rest.items() if each != ()}}
+    sys.exit(client.draft({name: each for name, each in given.items() if each is not None}, as_json=as_json))
+
+
+@bulk.command("show")
+@click.argument("number", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@_at_the_desk
+def bulk_show(client: BulkClient, number: int, *, as_json: bool) -> None:
+    """Show the bulk action NUMBER: its preview, and how far it is."""
+    sys.exit(client.show(number, as_json=as_json))
+
+
+@bulk.command("confirm")
+@click.argument("number", type=int)
+@click.argument("typed")
+@_at_the_desk
+def bulk_confirm(client: BulkClient, number: int, typed: str) -> None:
+    """Confirm the draft NUMBER by what it says is to be TYPED."""
+    sys.exit(client.move(number, "confirm", {"typed": typed}))
+
+
+@bulk.command("approve")
+@click.argument("number", type=int)
+@_at_the_desk
+def bulk_approve(client: BulkClient, number: int) -> None:
+    """Let the bulk action NUMBER run, which somebody else has drafted and confirmed."""
+    sys.exit(client.move(number, "approve", {}))
+
+
+@bulk.command("reject")
+@click.argument("number", type=int)
+@click.option("--why", required=True, help="The reason.")
+@_at_the_desk
+def bulk_reject(client: BulkClient, number: int, why: str) -> None:
+    """Say no to the bulk action NUMBER, which waits for a second person."""
+    sys.exit(client.move(number, "reject", {"why": why}))
+
+
+@bulk.command("cancel")
+@click.argument("number", type=int)
+@click.option("--why", required=True, help="The reason.")
+@_at_the_desk
+def bulk_cancel(client: BulkClient, number: int, why: str) -> None:
+    """End the bulk action NUMBER; what was done stays."""
+    sys.exit(client.move(number, "cancel", {"why": why}))
+
+
+@bulk.command("undo")
+@click.argument("number", type=int)
+@click.option("--why", required=True, help="The reason, kept in the log.")
+@_at_the_desk
+def bulk_undo(client: BulkClient, number: int, why: str) -> None:
+    """Undo all that the bulk action NUMBER did."""
+    sys.exit(client.move(number, "undo", {"why": why}))
 
 
 @main.group()

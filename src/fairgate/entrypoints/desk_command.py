@@ -16,6 +16,9 @@ from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DESK_FILE, DeskAudit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_drafts import Drafting
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
@@ -69,11 +72,12 @@ def run(settings: Settings) -> int:
         outcomes = Outcomes(records, door, meters)
         labelling = Labelling(settings.data, records, door)
         caseroom = Caseroom(settings, records, audit)
+        runner, workers = BulkRunner(settings, records, door, access), Workers(settings)
         office = Office(
             settings=settings,
             access=access,
             audit=audit,
-            workers=Workers(settings),
+            workers=workers,
             jobs=jobs,
             upkeep=upkeep,
             meters=meters,
@@ -85,6 +89,8 @@ def run(settings: Settings) -> int:
             outcomes=outcomes,
             challenging=Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters),
             anchoring=Anchoring(records, door, secrets, settings.desk.anchor_minutes),
+            bulk=BulkDesk(records, audit, Drafting(settings, records, door, workers), runner.wake),
+            bulk_runner=runner,
             open_case=partial(case_is_open, settings.data),
         )
         return _serve(office, listener)

@@ -7,12 +7,15 @@ from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import TypeVar
 
+import msgspec
+
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.memory import LONGEST_MEMORY
 from fairgate.domain.pack import (
     ActionSpec,
     Appeal,
     Attribute,
+    Bulk,
     CaseTerms,
     EventType,
     Feature,
@@ -31,12 +34,14 @@ from fairgate.domain.pack import (
     Text,
 )
 from fairgate.domain.windows import DAY
+from fairgate.language.bulk_table import bulk_faults
 from fairgate.language.documents import Documents
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.pack_tables import (
     ActionTable,
     AppealTable,
     AttributeTable,
+    BulkTable,
     CasesTable,
     EventTable,
     FeatureTable,
@@ -135,6 +140,7 @@ class _Loader:
             lists=MappingProxyType(lists),
             actions=MappingProxyType({each.action: each for each in actions.values()}),
             appeal=self.appeal(),
+            bulk=self.bulk(event_types),
             cases=self.case_terms(event_types),
             source=sources[0] if sources else None,
             digest=digest,
@@ -347,6 +353,16 @@ class _Loader:
         if len(tables) > 1:
             self.problems.add(self.place(*tables[1][:2]), f"a pack has at most one [{section}]")
         yield from tables[:1]
+
+    def bulk(self, event_types: Mapping[str, EventType]) -> Bulk | None:
+        """How it is known what accounts pay and when they began, where the pack says so."""
+        tables = list(self.documents.tables("bulk", BulkTable))
+        for file, path, table in tables:
+            for member, what in bulk_faults(table, event_types):
+                self.problems.add(self.place(file, (*path, member)), what)
+        if len(tables) > 1:
+            self.problems.add(self.place(*tables[1][:2]), "a pack has at most one [bulk]")
+        return Bulk(*msgspec.structs.astuple(tables[0][2])) if tables else None
 
     def source(self, file: str, path: Path, table: SourceTable) -> Source:
         events = []

@@ -153,6 +153,15 @@ class CasesTable(Table, frozen=True, rename={"opens_from": "from"}):
     minutes: float = 5.0
 
 
+class BulkTable(Table, frozen=True):
+    """[bulk]."""
+
+    paid: str = ""
+    amount: str = ""
+    paid_if: dict[str, str] = {}
+    begins: str = ""
+
+
 class SourceEventTable(Table, frozen=True):
     """[[source.event]]."""
 
@@ -185,6 +194,7 @@ SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "list": ("[[list]]", ListTable),
     "action": ("[action.name]", ActionTable),
     "appeal": ("[appeal]", AppealTable),
+    "bulk": ("[bulk]", BulkTable),
     "cases": ("[cases]", CasesTable),
     "source": ("[source]", SourceTable),
 }

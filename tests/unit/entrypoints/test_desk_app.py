@@ -19,6 +19,9 @@ from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_drafts import Drafting
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
@@ -82,11 +85,12 @@ class Desk:
         labelling = Labelling(settings.data, records, at_the_door)
         hearing = Hearing(settings, records, self.audit, at_the_door, labelling)
         caseroom = Caseroom(settings, records, self.audit, NoLot())
+        self.workers, runner = Workers(settings), BulkRunner(settings, records, at_the_door, access)
         self.office = Office(
             settings=settings,
             access=access,
             audit=self.audit,
-            workers=Workers(settings),
+            workers=self.workers,
             jobs=jobs,
             upkeep=upkeep,
             meters=meters,
@@ -97,6 +101,8 @@ class Desk:
             outcomes=outcomes,
             challenging=Challenging(settings.challenges, challengers, records, at_the_door, outcomes, meters),
             anchoring=Anchoring(records, at_the_door, lambda: secrets_of(folder, make=False), 5),
+            bulk=BulkDesk(records, self.audit, Drafting(settings, records, at_the_door, self.workers), runner.wake),
+            bulk_runner=runner,
             open_case=partial(case_is_open, folder),
             judging=Judging(caseroom, records, at_the_door, labelling),
         )
@@ -180,6 +186,14 @@ ROUTES = [
     ("POST", "/v1/cases/7/reopen", Scope.REVIEW, {"why": "so"}),
     ("POST", "/v1/cases/7/merge", Scope.REVIEW, {"other": 8, "other_version": 1, "why": "so"}),
     ("POST", "/v1/cases/7/decision", Scope.REVIEW, {"outcome": "bad", "why": "so"}),
+    ("POST", "/v1/bulk", Scope.ENFORCE, {"accounts": ["a"], "action": "hold", "why": "so", "ref": "1"}),
+    ("GET", "/v1/bulk", Scope.ENFORCE, None),
+    ("GET", "/v1/bulk/7", Scope.ENFORCE, None),
+    ("POST", "/v1/bulk/7/confirm", Scope.ENFORCE, {"typed": "hold 1 account"}),
+    ("POST", "/v1/bulk/7/approve", Scope.ENFORCE, None),
+    ("POST", "/v1/bulk/7/reject", Scope.ENFORCE, {"why": "so"}),
+    ("POST", "/v1/bulk/7/cancel", Scope.ENFORCE, {"why": "so"}),
+    ("POST", "/v1/bulk/7/undo", Scope.ENFORCE, {"why": "so"}),
 ]
 #: Parts of paths that stand for any.
 PARTS = {

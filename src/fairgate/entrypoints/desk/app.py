@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
@@ -15,6 +15,7 @@ from fairgate import __version__
 from fairgate.entrypoints.desk import (
     appeal_routes,
     audit_routes,
+    bulk_routes,
     case_routes,
     challenge_routes,
     job_routes,
@@ -34,11 +35,19 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, appeals against them, cases, challenges, and who did and read what.
+actions, appeals against them, bulk actions, cases, challenges, and who did and read what.
 
 Send an API key as `Authorization: Bearer fg_...`; each operation says which scope it needs. A loopback desk without
 any API key is open to everyone on its machine."""
 _log = logging.getLogger(__name__)
+
+
+class Going(Protocol):
+    """Something that runs by itself."""
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        ...
 
 
 def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
@@ -60,6 +69,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(challenge_routes.routes)
     app.include_router(audit_routes.routes)
     app.include_router(case_routes.routes)
+    app.include_router(bulk_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app
@@ -78,14 +88,11 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             stack.push_async_callback(office.workers.close)
             await office.workers.start()
             remembering = Remembering(office.door, office.workers, office.meters)
-            for each in (
-                office.upkeep.run(),
-                office.jobs.run(),
-                office.outcomes.run(),
-                office.anchoring.run(),
-                remembering.run(),
-            ):
-                task = asyncio.create_task(each)
+            going: tuple[Going, ...] = (
+                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering
+            )  # fmt: skip
+            for each in going:
+                task = asyncio.create_task(each.run())
                 task.add_done_callback(ended)
                 stack.push_async_callback(_cancelled, task)
             yield

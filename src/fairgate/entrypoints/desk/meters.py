@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fairgate import __version__
+from fairgate.domain.bulk import GOING
 from fairgate.entrypoints.desk.records import RecordsReading
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -49,6 +50,10 @@ class _OfRecords(Collector):
             )
             about = "Challenges that have ended, and of which the door does not know yet."
             yield GaugeMetricFamily("fairgate_challenges_untold", about, read.untold)
+            bulks = GaugeMetricFamily("fairgate_bulks", "Bulk actions that are at work.", labels=["state"])
+            for state in sorted(GOING):
+                bulks.add_metric([state.value], sum(each == state for each in read.bulks))
+            yield bulks
 
 
 class Meters:

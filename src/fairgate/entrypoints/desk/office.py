@@ -13,6 +13,8 @@ from fairgate.entrypoints.access import Access, Denied
 from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.hearing import Hearing
@@ -46,6 +48,8 @@ class Office:
     anchoring: Anchoring
     caseroom: Caseroom
     judging: Judging
+    bulk: BulkDesk
+    bulk_runner: BulkRunner
     #: Whether a case is open that somebody names as the reason to read personal values.
     open_case: OpenCase = no_case
 

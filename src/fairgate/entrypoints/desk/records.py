@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fairgate.backends.embedded.segment_reader import published
+from fairgate.domain.bulk import BulkState
 from fairgate.domain.case import CaseState
 from fairgate.domain.errors import FairgateError
 from fairgate.domain.windows import SECOND
@@ -32,7 +33,8 @@ class RecordsReading:
 
     `oldest` is how many seconds ago the oldest message that waits was made, 0 for none, by receiver. `behind` is how
     many records of the log they lack, None where nobody says how long that is. `appeals` are those that are open.
-    `untold` are challenges that have ended, and of which the door does not know yet.
+    `untold` are challenges that have ended, and of which the door does not know yet, and `bulks` the states of bulk
+    actions that are at work.
     """
 
     up: bool
@@ -41,6 +43,7 @@ class RecordsReading:
     behind: int | None = None
     appeals: Docket = field(default_factory=Docket)
     untold: int = 0
+    bulks: Sequence[BulkState] = ()
 
 
 class DeskRecords:
@@ -103,8 +106,15 @@ class DeskRecords:
         backlogs, now = self._backlogs(records), self.clock.now()
         oldest = {each.receiver: max(0, now - each.oldest) / SECOND if each.oldest else 0.0 for each in backlogs}
         behind = None if end is None else max(0, end - read)
-        appeals, untold = records.appeals.docket(now), records.outcomes.waiting()
-        return RecordsReading(True, backlogs, oldest, behind, appeals, untold)  # noqa: FBT003 - that they can be read
+        return RecordsReading(
+            up=True,
+            backlogs=backlogs,
+            oldest=oldest,
+            behind=behind,
+            appeals=records.appeals.docket(now),
+            untold=records.outcomes.waiting(),
+            bulks=[each.state for each in records.bulks.going()],
+        )
 
 
 def case_is_open(data: Path, number: int) -> bool:

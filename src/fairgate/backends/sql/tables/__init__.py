@@ -2,6 +2,7 @@
 
 from fairgate.backends.sql.tables.appeals import APPEAL
 from fairgate.backends.sql.tables.audit import AUDIT_ROW
+from fairgate.backends.sql.tables.bulks import BULK, BULK_ACCOUNT, BULK_HAPPENING
 from fairgate.backends.sql.tables.cases import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
 from fairgate.backends.sql.tables.challenges import CHALLENGE
 from fairgate.backends.sql.tables.ledger import LEDGER_ENTRY, LEDGER_READ
@@ -11,6 +12,9 @@ from fairgate.backends.sql.tables.outbox import LETTER
 __all__ = [
     "APPEAL",
     "AUDIT_ROW",
+    "BULK",
+    "BULK_ACCOUNT",
+    "BULK_HAPPENING",
     "CASE",
     "CASE_FED",
     "CASE_HAPPENING",
