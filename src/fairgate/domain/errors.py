@@ -69,6 +69,8 @@ FairgateError
 +-- DeskUnwritable        the desk's own files
 +-- DoorRefused           what an operator asked a running door for
 +-- DoorUnreachable
++-- DeskRefused           what an operator asked a running desk for
++-- DeskUnreachable
 +-- DoorFailed            an answer that the demo did not expect
 +-- PackError             in language/problems.py, with its problems as a compiler shows them
 """
