@@ -8,11 +8,12 @@ from fairgate.decide.reasons import reasons_of
 from fairgate.domain.action import Action
 from fairgate.domain.case import Finding
 from fairgate.domain.event import Decision
-from fairgate.domain.pack import CaseTerms, Pack
+from fairgate.domain.pack import Attribute, CaseTerms, Pack
 from fairgate.domain.secret import token_text
 from fairgate.domain.windows import HOUR, SECOND
 from fairgate.domain.worth import Stake
-from fairgate.enforce.subjects import ACCOUNT
+from fairgate.enforce.subjects import ACCOUNT, plain
+from fairgate.ingest.identifiers import TYPES
 from fairgate.pipeline.projection import Watcher
 from fairgate.pipeline.records import EventRecord, PackRecord, Record
 from fairgate.ports.cases import CaseFeed
@@ -52,7 +53,10 @@ class Opening(Watcher):
 
     def live(self, record: PackRecord, pack: Pack) -> None:
         """A pack is live from here on."""
-        self._readers = {name: _Reader(record, pack, name) for name in record.public} if pack.cases is not None else {}
+        terms = pack.cases
+        self._readers = {}
+        if terms is not None:
+            self._readers = {name: _Reader(record, pack, terms, name) for name in record.public}
 
     def see(self, number: int, record: Record) -> None:
         """A record: what is no event is passed over."""
@@ -107,13 +111,12 @@ class Opening(Watcher):
 class _Reader:
     """Reads what cases need of the records of one event type."""
 
-    def __init__(self, live: PackRecord, pack: Pack, event_type: str) -> None:
-        assert pack.cases is not None  # noqa: S101 - who makes one has looked
-        self.terms: CaseTerms = pack.cases
+    def __init__(self, live: PackRecord, pack: Pack, terms: CaseTerms, event_type: str) -> None:
+        self.terms = terms
         self._pack = pack
         self._type = event_type
         attribute = next((each for each in pack.event_types[event_type].attributes if each.entity == ACCOUNT), None)
-        self._account = _account_of(live, event_type, attribute.name if attribute is not None else "")
+        self._account = _account_of(live, event_type, attribute)
         names = live.public[event_type]
         self._cost_at = names.index(self.terms.cost) if self.terms.cost in names else None
         self._segments = {each.name: each.costs for each in pack.segments}
@@ -156,24 +159,24 @@ def _evidence(decision: Decision) -> list[str]:
     return [*(rule for rule in decision.rules if rule not in decision.silent), *decision.lists]
 
 
-def _account_of(live: PackRecord, event_type: str, name: str) -> Callable[[EventRecord], str | None]:
+def _account_of(live: PackRecord, event_type: str, attribute: Attribute | None) -> Callable[[EventRecord], str | None]:
+    """How the account of a type's records is read: canonical, or the token of a personal one."""
     public, tokens = live.public[event_type], live.tokens.get(event_type, ())
-    if name in tokens:
-        at, version = tokens.index(name), live.secret
+    if attribute is None:
+        return lambda _: None
+    if attribute.name in tokens:
+        at, version = tokens.index(attribute.name), live.secret
 
         def token(record: EventRecord) -> str | None:
             found = record.tokens[at]
             return None if found is None else token_text(version, found)
 
         return token
-    if name in public:
-        place = public.index(name)
-        return lambda record: _plain(record.public[place])
-    return lambda _: None
+    place, semantic = public.index(attribute.name), TYPES.get(attribute.type)
+    canonical: Callable[[Any], str] = plain if semantic is None else semantic.canonical
 
+    def value(record: EventRecord) -> str | None:
+        found = record.public[place]
+        return None if found is None else canonical(found)
 
-def _plain(value: Any) -> str | None:  # noqa: ANN401 - whatever an attribute may be
-    """A value as it is asked for: a number that is whole without its point."""
-    if value is None:
-        return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return value

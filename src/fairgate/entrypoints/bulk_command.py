@@ -10,6 +10,7 @@ import msgspec
 from fairgate.domain.errors import DeskRefused, DeskUnreachable
 from fairgate.entrypoints.desk.bulk_answers import BulkAnswer
 from fairgate.entrypoints.door.http import Problems
+from fairgate.entrypoints.door_client import url_at
 from fairgate.settings import Settings
 
 #: Seconds that an answer may take: a draft asks the lake.
@@ -107,6 +108,4 @@ def _counts(counts: dict[str, int]) -> str:
 
 def _url_of(settings: Settings) -> str:
     """Where a desk with these settings answers."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.desk.host, settings.desk.host)  # noqa: S104 - not listened at
-    scheme = "http" if settings.door.tls_cert is None else "https"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.desk.port}"
+    return url_at(settings.desk.host, settings.desk.port, tls=settings.door.tls_cert is not None)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:  # the types of what commands are given must not load what `--
     from datetime import datetime
 
     from fairgate.entrypoints.bulk_command import BulkClient
+    from fairgate.entrypoints.keys_command import Made
     from fairgate.entrypoints.operator import Operator
+    from fairgate.entrypoints.sql_command import Form
     from fairgate.ports.api_keys import ApiKeys
     from fairgate.ports.outbox import Outbox
 
@@ -578,7 +580,7 @@ def keys_revoke(opened: ApiKeys, now: int, key_id: str) -> None:
     click.echo(keys_command.revoke(opened, now, key_id))
 
 
-def _show_made(made: Any) -> None:  # noqa: ANN401 - keys_command.Made, which is only imported when a key is made
+def _show_made(made: Made) -> None:
     """Print a key's text alone on stdout, so that it can be piped to where secrets are kept."""
     click.echo(made.words, err=True)
     click.echo(made.text)
@@ -638,7 +640,7 @@ def doctor(config: Path | None, pack: str | None, data: Path | None, *, as_json:
 @click.option("--personal", is_flag=True, help="Show personal values instead of their tokens, with --why.")
 @click.option("--why", default="", help="Why personal values are to be shown; kept in the audit log.")
 @click.argument("query")
-def sql(config: Path | None, data: Path | None, form: Any, why: str, query: str, *, personal: bool) -> None:  # noqa: ANN401 - sql_command.Form, which is only imported when SQL is asked
+def sql(config: Path | None, data: Path | None, form: Form, why: str, query: str, *, personal: bool) -> None:
     """Answer QUERY (one SELECT; `-` reads it) over all events with their features, decisions and labels.
 
     There is a table for each event type (api_request for api.request), and `decisions`, `rules` and `labels` over all.

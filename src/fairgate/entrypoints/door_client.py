@@ -95,9 +95,18 @@ def open_door(settings: Settings, url: str | None, key: str | None) -> Iterator[
 
 def url_of(settings: DoorSettings) -> str:
     """Where a door with these settings answers."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - not listened at
-    scheme = "http" if settings.tls_cert is None else "https"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return url_at(settings.host, settings.port, tls=settings.tls_cert is not None)
+
+
+def url_at(host: str, port: int, *, tls: bool) -> str:
+    """Where something that listens at a host and port answers on this machine."""
+    host = reached(host)
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def reached(host: str) -> str:
+    """The address by which this machine reaches what listens at one; all addresses are its own."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what others listen at: nothing does here
 
 
 def _decoded(answer: httpx.Response, shape: type[_Answer]) -> _Answer:

@@ -122,7 +122,6 @@ def _pieces(accounts: Sequence[str]) -> Iterator[str]:
 def _measuring(chosen: str, terms: Bulk | None, views: Mapping[str, str], now: int) -> str:
     """The query that gives a `_Row` for each of these accounts, as SQL, that events were about."""
     since = f"epoch_us(time) >= {now - EVIDENCE_DAYS * DAY}"
-    # All that is put in is a checked name, quoted, a quoted text, or a number.
     return f"""
         WITH chosen AS (SELECT unnest([{chosen}]) AS account),
         known AS (SELECT DISTINCT account FROM decisions SEMI JOIN chosen USING (account)),
@@ -136,14 +135,14 @@ def _measuring(chosen: str, terms: Bulk | None, views: Mapping[str, str], now: i
         paid AS ({_paid(terms, views, now)})
         SELECT account, begun.at, paid.days_30, paid.days_90, rules, log_odds, source, id
         FROM known LEFT JOIN against USING (account) LEFT JOIN begun USING (account) LEFT JOIN paid USING (account)
-        ORDER BY account"""  # noqa: S608
+        ORDER BY account"""  # noqa: S608 - what is put in is a quoted text, a number, or made below
 
 
 def _begun(terms: Bulk | None, views: Mapping[str, str]) -> str:
     if terms is None or terms.begins not in views:
         return "SELECT NULL::VARCHAR AS account, NULL::BIGINT AS at"
     view = quoted(views[terms.begins])
-    return f"SELECT account, epoch_us(min(_time)) AS at FROM {view} GROUP BY account"  # noqa: S608
+    return f"SELECT account, epoch_us(min(_time)) AS at FROM {view} GROUP BY account"  # noqa: S608 - a quoted name
 
 
 def _paid(terms: Bulk | None, views: Mapping[str, str], now: int) -> str:
@@ -152,5 +151,6 @@ def _paid(terms: Bulk | None, views: Mapping[str, str], now: int) -> str:
     amount = f"CAST({quoted(terms.amount)} AS DOUBLE)"
     only = "".join(f" AND {quoted(name)} = {literal(value)}" for name, value in terms.paid_if.items())
     sums = (f"sum({amount}) FILTER (WHERE epoch_us(_time) >= {now - days * DAY}) AS days_{days}" for days in (30, 90))
-    view = quoted(views[terms.paid])
-    return f"SELECT account, {', '.join(sums)} FROM {view} WHERE isfinite({amount}){only} GROUP BY account"  # noqa: S608
+    chosen, view = f"account, {', '.join(sums)}", quoted(views[terms.paid])
+    # What is put in is a quoted name, a quoted text or a number.
+    return f"SELECT {chosen} FROM {view} WHERE isfinite({amount}){only} GROUP BY account"  # noqa: S608 - as said above

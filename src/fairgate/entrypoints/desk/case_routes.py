@@ -28,7 +28,7 @@ from fairgate.entrypoints.desk.case_answers import (
     WhyAsked,
 )
 from fairgate.entrypoints.desk.caseroom import Deed
-from fairgate.entrypoints.desk.judging import Staged
+from fairgate.entrypoints.desk.judging import Follows, Staged
 from fairgate.entrypoints.desk.office import Desk, Office, needs
 from fairgate.entrypoints.desk.problems import Refusal, documented
 from fairgate.entrypoints.door.bodies import ANYONE
@@ -208,7 +208,7 @@ async def decide(number: Number, asked: VerdictAsked, seen: Seen, desk: Desk, gr
         by=granted.by or ANYONE,
         why=asked.why,
     )
-    done = await desk.judging.decide(number, seen, verdict, staged, granted, undo=asked.undo, spare=asked.spare)
+    done = await desk.judging.decide(number, seen, verdict, Follows(staged, asked.undo, asked.spare), granted)
     given = done.labelled
     shown = CaseDecided(_shown(desk, done.case), list(done.actions), done.undone, given.given, list(given.without))
     return _json(shown, version=done.case.version)

@@ -61,7 +61,7 @@ class Answered(NamedTuple):
 class Challenging:
     """Sets challenges and takes answers. Raises `Refusal`, and what `DeskRecords.do` raises: nothing is half done."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it works with
+    def __init__(  # noqa: PLR0913, PLR0917 - the pieces that the composition root puts together
         self,
         kinds: Mapping[str, ChallengeSettings],
         challengers: Mapping[str, Challenger],

@@ -45,6 +45,14 @@ class Judged(NamedTuple):
     labelled: Labelled = Labelled(0, ())
 
 
+class Follows(NamedTuple):
+    """What follows from a verdict: actions; or that what rules did is undone, and how long they spare the accounts."""
+
+    staged: Sequence[Staged] = ()
+    undo: bool = False
+    spare: str | None = None
+
+
 class Judging:
     """Decides cases. Raises `Refusal`, and what `DeskRecords.do` raises."""
 
@@ -55,17 +63,7 @@ class Judging:
         self._labelling = labelling
         self._under_way: set[int] = set()
 
-    async def decide(  # noqa: PLR0913 - a verdict with all that follows from it
-        self,
-        number: int,
-        seen: int,
-        verdict: Verdict,
-        staged: Sequence[Staged],
-        granted: Granted,
-        *,
-        undo: bool,
-        spare: str | None,
-    ) -> Judged:
+    async def decide(self, number: int, seen: int, verdict: Verdict, follows: Follows, granted: Granted) -> Judged:
         """Judge a case, do what follows, and return what was done."""
         if number in self._under_way:
             raise Refusal(409, "being_decided", "somebody is deciding this case just now: look again in a moment")
@@ -75,8 +73,8 @@ class Judging:
             case, history, done = await self._caseroom.check(number, seen, deed, granted)
             if done:
                 return Judged(case)
-            actions = await self._act(case, history, verdict, staged, granted)
-            undone = await self._undo(case, verdict.why, spare, granted) if undo else 0
+            actions = await self._act(case, history, verdict, follows.staged, granted)
+            undone = await self._undo(case, verdict.why, follows.spare, granted) if follows.undo else 0
             labelled = await self._labelling.of_case(case, verdict.outcome, verdict.confidence, granted)
             return Judged(await self._store(case, deed, granted), actions, undone, labelled)
         finally:
