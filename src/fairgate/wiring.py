@@ -39,6 +39,7 @@ from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
 from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
+from fairgate.ports.people import People
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
 from fairgate.settings import Settings, check_log_days, check_retention
@@ -47,7 +48,7 @@ _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
-#: The data base of ledger, outbox, appeals and cases.
+#: The data base of ledger, outbox, appeals, cases and people.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -296,6 +297,7 @@ class Records:
     cases: Cases
     case_queue: CaseQueue
     case_feed: CaseFeed
+    people: People
 
 
 @contextmanager
@@ -306,6 +308,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
+    from fairgate.backends.sql.people import SqlPeople
 
     with sqlite.open_records(data / RECORDS) as opened:
         yield Records(
@@ -315,6 +318,7 @@ def open_records(data: Path) -> Iterator[Records]:
             cases=SqlCases(opened),
             case_queue=SqlCaseQueue(opened),
             case_feed=SqlCaseFeed(opened),
+            people=SqlPeople(opened),
         )
 
 

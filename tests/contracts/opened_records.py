@@ -12,17 +12,20 @@ from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
+from fairgate.backends.sql.people import SqlPeople
 from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
+from fairgate.ports.people import People
 from tests.contracts import postgres
 
 _Port = TypeVar("_Port")
 _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
+OpenPeople: TypeAlias = _Opened[People]
 OpenCases: TypeAlias = _Opened["CaseFile"]
 
 
@@ -48,6 +51,10 @@ def ledger_and_outbox(records: Records) -> tuple[LedgerRecords, Outbox]:
 
 def appeals(records: Records) -> Appeals:
     return SqlAppeals(records)
+
+
+def people(records: Records) -> People:
+    return SqlPeople(records)
 
 
 class CaseFile(NamedTuple):
@@ -78,4 +85,5 @@ def _sqlite(folder: Path) -> AbstractContextManager[Records]:
 #: As the planted mutants are opened: what they have wrong is wrong on every data base.
 open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
+open_sql_people: OpenPeople = _opening(people, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)

@@ -1,4 +1,4 @@
-"""Who may ask for what: the API keys of the services and people that use Fairgate, and their scopes."""
+"""Who may ask for what: the API keys of services, the roles of people, and the scopes that both have."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +36,35 @@ _ABOUT = {
 }
 
 
+class Role(StrEnum):
+    """What a person is here for. What each may do stands in this module alone."""
+
+    READER = "reader"
+    REVIEWER = "reviewer"
+    LEAD = "lead"
+    INVESTIGATOR = "investigator"
+    ENGINEER = "engineer"
+    ADMIN = "admin"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What people of this role may do."""
+        return _SCOPES[self]
+
+
+_READER = frozenset({Scope.READ})
+_REVIEWER = _READER | {Scope.REVIEW, Scope.PERSONAL}
+_LEAD = _REVIEWER | {Scope.ENFORCE}
+_SCOPES = {
+    Role.READER: _READER,
+    Role.REVIEWER: _REVIEWER,  # who judges somebody must see what they said
+    Role.LEAD: _LEAD,
+    Role.INVESTIGATOR: _LEAD | {Scope.SQL},
+    Role.ENGINEER: _READER | {Scope.INGEST, Scope.DECIDE, Scope.SHARE, Scope.SQL},  # nothing personal, nobody judged
+    Role.ADMIN: frozenset(Scope),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as it is stored. Its secret is not: `secret_hash` is the SHA-256 of it.
@@ -63,7 +92,10 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The caller may: the id and the name of the API key, and all its scopes. Without keys, id and name are empty."""
+    """The caller may: the id and the name of the API key, and all its scopes. Without keys, id and name are empty.
+
+    A person who has logged in has `session:` and the session's id for the key's id, and their own name for its name.
+    """
 
     key: str
     by: str
