@@ -13,12 +13,15 @@ from fairgate.entrypoints.access import Access, kept_fresh, require_keys
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
 from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
@@ -57,7 +60,23 @@ def run(settings: Settings) -> int:
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
         door = AtTheDoor(settings.door, passes_of(settings, clock))
         hearing = Hearing(settings, records, audit, door)
-        office = Office(settings, access, audit, Workers(settings), jobs, upkeep, meters, records, door, hearing)
+        sessions = Sessions(settings, records)
+        office = Office(
+            settings=settings,
+            access=access,
+            audit=audit,
+            workers=Workers(settings),
+            jobs=jobs,
+            upkeep=upkeep,
+            meters=meters,
+            records=records,
+            door=door,
+            hearing=hearing,
+            keys=keys,
+            sessions=sessions,
+            front=Front(settings, records, sessions),
+            oidc=Oidc(settings, clock),
+        )
         return _serve(office, listener)
 
 

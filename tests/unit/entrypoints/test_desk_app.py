@@ -18,17 +18,20 @@ from fairgate.entrypoints.desk import app as desk_app
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers
 from fairgate.entrypoints.passes import passes_of
 from fairgate.secret_file import secrets_of
-from fairgate.settings import DeskSettings, DoorSettings, Settings, WebhookSettings
+from fairgate.settings import DeskSettings, DoorSettings, PeopleSettings, Settings, WebhookSettings
 from tests.support import SetClock
 
 QUERY = {"query": "select 1"}
@@ -37,22 +40,29 @@ QUERY = {"query": "select 1"}
 class Desk:
     """The application around an office whose workers are never started: what gets to one is an error here."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what differs between the desks of the tests
         self,
         folder: Path,
         stack: ExitStack,
         scopes: Mapping[str, frozenset[Scope]],
         door: DoorSettings | None = None,
         webhook: Mapping[str, WebhookSettings] | None = None,
+        people: PeopleSettings | None = None,
     ) -> None:
-        clock = SetClock()
+        clock = self.clock = SetClock()
         keys = stack.enter_context(open_api_keys(folder / "keys.db"))
         self.keys = {}
         for name, given in scopes.items():
             self.keys[name], stored = new_key(name, given, clock.now(), None)
             keys.add(stored)
         desk = DeskSettings(jobs_waiting=1)
-        settings = Settings(data=folder, door=door or DoorSettings(), desk=desk, webhook=dict(webhook or {}))
+        settings = Settings(
+            data=folder,
+            door=door or DoorSettings(),
+            desk=desk,
+            webhook=dict(webhook or {}),
+            people=people or PeopleSettings(),
+        )
         self.audit = Audit(folder / "desk" / "audit.jsonl", clock)
         stack.callback(self.audit.close)
         meters = Meters()
@@ -63,8 +73,22 @@ class Desk:
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
         hearing = Hearing(settings, records, self.audit, at_the_door)
+        sessions = Sessions(settings, records)
         self.office = Office(
-            settings, access, self.audit, Workers(settings), jobs, upkeep, meters, records, at_the_door, hearing
+            settings=settings,
+            access=access,
+            audit=self.audit,
+            workers=Workers(settings),
+            jobs=jobs,
+            upkeep=upkeep,
+            meters=meters,
+            records=records,
+            door=at_the_door,
+            hearing=hearing,
+            keys=keys,
+            sessions=sessions,
+            front=Front(settings, records, sessions),
+            oidc=Oidc(settings, clock),
         )
         self.application = app_of(self.office, lambda: None)
 
@@ -128,9 +152,12 @@ ROUTES = [
     ("GET", "/v1/appeals", Scope.REVIEW, None),
     ("GET", "/v1/appeals/7", Scope.REVIEW, None),
     ("POST", "/v1/appeals/7/decision", Scope.REVIEW, {"granted": True, "why": "so"}),
+    ("GET", "/v1/people", Scope.ADMIN, None),
+    ("POST", "/v1/people", Scope.ADMIN, {"name": "Ann", "role": "reader"}),
+    ("PATCH", "/v1/people/y", Scope.ADMIN, {}),
 ]
 #: Parts of paths that stand for any.
-PARTS = {"/x": "/{job_id}", "/7": "/{number}", "/a/": "/{account}/"}
+PARTS = {"/y": "/{person_id}", "/x": "/{job_id}", "/7": "/{number}", "/a/": "/{account}/"}
 
 
 @pytest.mark.parametrize(("method", "path", "scope", "body"), ROUTES)
@@ -153,7 +180,8 @@ def test_every_other_route_is_for_operators_and_tells_nothing_of_events(desk: De
     ]
     guarded = {(method.lower(), path) for method, path in patterns}
     open_to_all = {(method, path) for path, methods in paths.items() for method in methods} - guarded
-    assert open_to_all == {("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
+    sessions = {(method, path) for method, path in open_to_all if path.startswith("/v1/session")}
+    assert open_to_all - sessions == {("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
 
 
 @pytest.mark.parametrize(

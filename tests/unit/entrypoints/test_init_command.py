@@ -21,6 +21,8 @@ from fairgate.settings import (
     DeskSettings,
     DoorSettings,
     LogSettings,
+    OidcSettings,
+    PeopleSettings,
     Retention,
     Settings,
     ShareLeases,
@@ -104,7 +106,7 @@ def test_the_settings_file_says_every_key_with_its_default(tmp_path: Path) -> No
     assert read_settings(file) == expected
     for table in (Settings, DoorSettings, CallSite, LogSettings, DeskSettings, Retention, TelemetrySettings,
                   ShareSettings, ShareLeases, SharePool, SharePrices, ShareSpeeds,
-                  ClerkSettings, WebhookSettings):  # fmt: skip
+                  ClerkSettings, WebhookSettings, PeopleSettings, OidcSettings):  # fmt: skip
         for key in table.__struct_fields__:
             assert re.search(rf"(?m)^(# {key} is not set\.|{key} = |\[+[a-z.]*{key}(\.default)?\])", text), key
 

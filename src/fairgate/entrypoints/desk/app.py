@@ -12,7 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Asgi
 
 from fairgate import __version__
-from fairgate.entrypoints.desk import appeal_routes, job_routes, record_routes, sql_routes
+from fairgate.entrypoints.desk import (
+    appeal_routes,
+    job_routes,
+    people_routes,
+    record_routes,
+    session_routes,
+    sql_routes,
+)
 from fairgate.entrypoints.desk.answers import Health
 from fairgate.entrypoints.desk.meters import CONTENT_TYPE
 from fairgate.entrypoints.desk.office import Desk, Office
@@ -27,8 +34,9 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
 actions, and appeals against them.
 
-Send an API key as `Authorization: Bearer fg_...`; each operation says which scope it needs. A loopback desk without
-any API key is open to everyone on its machine."""
+Send an API key as `Authorization: Bearer fg_...`, or log in by `POST /v1/session`; each operation says which scope it
+needs. With a session's cookie, what changes anything needs the header `Fairgate-CSRF`. A loopback desk without any API
+key or person is open to everyone on its machine."""
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +56,8 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(job_routes.routes)
     app.include_router(record_routes.routes)
     app.include_router(appeal_routes.routes)
+    app.include_router(session_routes.routes)
+    app.include_router(people_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app
