@@ -21,12 +21,15 @@ from fairgate.language.pack_tables import (
     ActionTable,
     AppealTable,
     AttributeTable,
+    BulkTable,
+    CasesTable,
     CostTable,
     EventTable,
     FeatureTable,
     ListTable,
     PackTable,
     ReasonTable,
+    RemembersTable,
     RuleTable,
     RuleTestTable,
     SegmentTable,
@@ -101,6 +104,7 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "fires": "true: it must fire on the last event. false: it must not fire on any",
         "events": "the events, in order",
         "about": "what the test shows",
+        "listed": "what stands in lists meanwhile, by list, beside what comes with the pack",
     },
     ReasonTable: {
         "code": "what rules name",
@@ -127,10 +131,29 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "reason": "the code of a `[[reason]]`; needed with an effect other than `allow`",
         "entries": "values that come with the pack and never end",
         "file": "a file of the pack with more of them, one a line, `#` starts a comment",
+        "remembers": "fills it by itself, see below",
+    },
+    RemembersTable: {
+        "of": "the actions against an account by which it is remembered",
+        "on": "the event types in which an account uses what the list remembers",
+        "for": "how long it is remembered, from the action on; at most 730d",
+        "shared_by": "accounts that may have used the same; what more have used is nobody's",
     },
     AppealTable: {
         "text": "how to have an action looked at again, to whoever it is on, as a whole sentence",
         "days": "for how many days from the action on; 1 to 3,650",
+    },
+    CasesTable: {
+        "from": "the least action that opens a case about the account of its event",
+        "cost": "the attribute of events that says what they used, in dollars; without one nothing seems to burn",
+        "hours": "for how long somebody bad goes on until they are caught otherwise",
+        "minutes": "how long a review takes",
+    },
+    BulkTable: {
+        "paid": "the event type of money that comes in, with an attribute `account`",
+        "amount": "its attribute that says how much",
+        "paid_if": "the values that its attributes must have, so that what was declined does not count",
+        "begins": "the event type with which an account begins, with an attribute `account`",
     },
     ActionTable: {
         "for": "how long it stands, such as `7d`; without it, until somebody undoes it",
@@ -237,7 +260,10 @@ WORLD_KEYS: Mapping[type[Struct], Mapping[str, str]] = {
 _NAMES: Mapping[type[Table], str] = {
     PackTable: "pack", EventTable: "event", AttributeTable: "attribute", FeatureTable: "feature", RuleTable: "rule",
     RuleTestTable: "test", ReasonTable: "reason", SegmentTable: "segment", CostTable: "cost", ListTable: "list",
-    ActionTable: "action", AppealTable: "appeal", SourceTable: "source", SourceEventTable: "source-event",
+    RemembersTable: "remembers",
+    ActionTable: "action", AppealTable: "appeal", BulkTable: "bulk", CasesTable: "cases",
+    SourceTable: "source",
+    SourceEventTable: "source-event",
 }  # fmt: skip
 
 

@@ -292,7 +292,7 @@ def new_pipeline(
     """The same before it has recovered."""
     used = secrets or Secrets({1: secret})
     with open_log(folder / "log") as log, seals_in(folder, used, writable=True) as seals:
-        engine = Engine(checked(text), used.current, Rows, version=used.newest)
+        engine = Engine(checked(text), used.current, Rows, version=used.newest, older=used.before(used.newest))
         snapshots, runs = FolderSnapshots(folder / "snapshots"), FolderKeyRuns(folder / "repeats")
         with closing(Repeats(salt_of(used.current, "repeats"), runs, full=_FEW)) as repeats:
             yield Pipeline(engine, log, snapshots, clock or SetClock(), used.current, seals, repeats)

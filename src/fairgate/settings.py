@@ -1,5 +1,6 @@
 """What `fairgate.toml` may say. Each key's `Meta` is its documentation, from which the reference page is generated."""
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -10,7 +11,9 @@ from msgspec import Meta
 from fairgate.domain.access import Role
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.errors import BadSettings
+from fairgate.domain.memory import LONGEST_MEMORY
 from fairgate.domain.windows import DAY, LONGEST_REPEAT
+from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.pack_tables import ActionWord
 from fairgate.language.problems import one_of
 from fairgate.language.toml_shape import read_shape
@@ -21,6 +24,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 LEAST_LOG_DAYS = LONGEST_REPEAT // DAY + 2
 #: The entry of a table by name that stands for all that are not named in it.
 DEFAULT = "default"
+#: What a secret may be sent to: nobody on the way reads it.
+_SAFE = re.compile(r"https://|http://(127\.0\.0\.1|localhost)(:[0-9]+)?/")
 
 
 class DoorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -111,6 +116,21 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     appeal_days: Annotated[
         int, Meta(ge=1, le=365, description="Days after which an appeal should have been decided.")
     ] = 14
+    anchor_minutes: Annotated[
+        float,
+        Meta(gt=0, le=1_440, description="Minutes between two anchors of the audit log, where rows have come since."),
+    ] = 5.0
+    claim_minutes: Annotated[
+        float,
+        Meta(gt=0, le=1_440, description="Minutes that a case is one reviewer's, from the last thing they did to it."),
+    ] = 10.0
+    second_person_above: Annotated[
+        int, Meta(ge=0, description="Accounts above which a bulk action needs the approval of a second person.")
+    ] = 100
+    second_person_revenue: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="What its accounts paid in 90 days above which it needs one, too; never for that without."),
+    ] = None
 
 
 class SharePrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -223,6 +243,32 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ] = None
 
 
+class ErasureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is left of an account that is erased. Without a word here, nothing of what its bans are remembered by."""
+
+    keep_ban_memory: Annotated[
+        str | None,
+        Meta(description="How long after an erasure, such as `180d`, tokens of what a banned account used are kept."),
+    ] = None
+    ground: Annotated[
+        str, Meta(max_length=200, description="The lawful ground for that, which every erasure names.")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        """Check what a type can't say; raises ValueError."""
+        if self.keep_ban_memory is None:
+            return
+        if not self.keeps or self.keeps > LONGEST_MEMORY:
+            raise ValueError(f"`keep_ban_memory` is no time of at most {LONGEST_MEMORY // DAY}d: {HINT}")
+        if not self.ground.strip() or not self.ground.isprintable():
+            raise ValueError("`keep_ban_memory` needs a `ground`: name what allows you to keep it")
+
+    @property
+    def keeps(self) -> int | None:
+        """`keep_ban_memory` in microseconds."""
+        return None if self.keep_ban_memory is None else parse_duration(self.keep_ban_memory)
+
+
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Another team's service that is told when somebody's standing changes. Its secret is in the environment."""
 
@@ -238,6 +284,69 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     patience_hours: Annotated[
         float, Meta(gt=0, le=720, description="Hours after which a message that can't be delivered is put aside.")
     ] = 72.0
+
+
+class ChallengeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How challenges of one kind are made and checked. A captcha's secret is in the environment."""
+
+    by: Annotated[
+        Literal["proof_of_work", "code", "siteverify", "reported"],
+        Meta(
+            description="Who checks it: a proof of work or a code made here, a captcha's vendor that speaks "
+            "`siteverify` (Turnstile, hCaptcha, reCAPTCHA v2), or your own service, which reports what came of it."
+        ),
+    ] = "proof_of_work"
+    lifetime_seconds: Annotated[int, Meta(ge=10, le=7 * 86_400, description="Seconds after which it has expired.")] = (
+        600
+    )
+    attempts: Annotated[
+        int, Meta(ge=1, le=20, description="Answers that it takes; with the last wrong one it has failed.")
+    ] = 5
+    per_hour: Annotated[
+        int, Meta(ge=1, le=1_000, description="Challenges of the kind that an account gets in an hour; more get 429.")
+    ] = 10
+    difficulty: Annotated[
+        int, Meta(ge=1, le=32, description="Zero bits of a proof of work: each more doubles the work.")
+    ] = 16
+    url: Annotated[str, Meta(description="Where the vendor answers `siteverify`; nothing else is ever asked.")] = ""
+    site_key: Annotated[str, Meta(max_length=300, description="The public key of the vendor's widget.")] = ""
+    hostnames: Annotated[
+        list[str], Meta(description="The hosts of your own pages: what was solved elsewhere is wrong.")
+    ] = []
+    action: Annotated[
+        str | None, Meta(description="The widget's action, which the vendor must repeat; any without.")
+    ] = None
+    bound: Annotated[
+        bool,
+        Meta(description="Whether the widget is given the challenge's id as `cdata`, and the vendor must repeat it."),
+    ] = False
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds within which the vendor must have answered.")
+    ] = 5.0
+    when_down: Annotated[
+        Literal["later", "fail", "pass"],
+        Meta(
+            description="What an answer is while the vendor can't say: to be given again `later`, which costs no "
+            "attempt; wrong; or right, which the event then says is not `verified`."
+        ),
+    ] = "later"
+
+    def __post_init__(self) -> None:
+        """Check what a type can't say; raises ValueError."""
+        if self.by == "siteverify" and not (self.url and self.site_key and self.hostnames):
+            raise ValueError("`siteverify` needs `url`, `site_key` and `hostnames`")
+        if self.url and not _SAFE.match(self.url):
+            raise ValueError("`url` must begin with https://, or with http:// and be of this machine")
+
+
+#: The kinds of challenges that are there without settings.
+CHALLENGES: Mapping[str, ChallengeSettings] = {
+    "captcha": ChallengeSettings(),
+    "email": ChallengeSettings(by="code", lifetime_seconds=900),
+    "phone": ChallengeSettings(by="code"),
+    "payment": ChallengeSettings(by="reported", lifetime_seconds=86_400),
+    "identity": ChallengeSettings(by="reported", lifetime_seconds=7 * 86_400),
+}
 
 
 class ClerkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -344,14 +453,28 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         dict[str, WebhookSettings],
         Meta(description="Services that are told of actions; the secret of `NAME` is `FAIRGATE_WEBHOOK_NAME`."),
     ] = {}
+    challenge: Annotated[
+        dict[str, ChallengeSettings],
+        Meta(
+            description="How challenges are checked, by kind. Without a table `captcha` is a proof of work, `email` "
+            "and `phone` are codes, `payment` and `identity` are reported. A vendor's secret for `NAME` is "
+            "`FAIRGATE_CHALLENGE_NAME`."
+        ),
+    ] = {}
     retention: Annotated[
         dict[str, Retention], Meta(description="By event type; `default` is for the types that are not named.")
     ] = {}
+    erasure: Annotated[ErasureSettings, Meta(description="What is left of an erased account.")] = ErasureSettings()
     telemetry: Annotated[TelemetrySettings, Meta(description="Logs and traces.")] = TelemetrySettings()
 
     def site(self, name: str) -> CallSite | None:
         """The call site of a name; `default` is always there."""
         return self.call_site.get(name) or (CallSite() if name == DEFAULT else None)
+
+    @property
+    def challenges(self) -> Mapping[str, ChallengeSettings]:
+        """How challenges are checked, by kind, with those that need no table."""
+        return {**CHALLENGES, **self.challenge}
 
 
 def read_settings(path: Path | None) -> Settings:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from fairgate.backends.embedded import lake_manifest
 from fairgate.backends.embedded.api_keys import open_api_keys
@@ -17,9 +18,11 @@ from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.domain.errors import BadSettings, LakeLocked
+from fairgate.domain.pack import Pack
 from fairgate.domain.secret import Secrets, salt_of
 from fairgate.domain.windows import DAY
 from fairgate.ingest.identifiers import TYPES
+from fairgate.kernel.program import Program
 from fairgate.kernel.rows import Rows, warm
 from fairgate.language.check_pack import check_pack
 from fairgate.language.checked import CheckedPack
@@ -28,6 +31,7 @@ from fairgate.language.problems import PackError
 from fairgate.monitor.traces import NoTraces
 from fairgate.pipeline.compaction import Compaction
 from fairgate.pipeline.engine import Engine
+from fairgate.pipeline.identifiers import Identifiers
 from fairgate.pipeline.live_lake import LiveLake
 from fairgate.pipeline.lookup import live_pack
 from fairgate.pipeline.online import Pipeline
@@ -35,20 +39,26 @@ from fairgate.pipeline.repeats import Repeats
 from fairgate.pipeline.seals import Seals
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.appeals import Appeals
+from fairgate.ports.audit import Audit
+from fairgate.ports.bulks import Bulks
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
+from fairgate.ports.challenger import Challenger
+from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.clock import Clock
-from fairgate.ports.ledger import LedgerRecords
+from fairgate.ports.ledger import LedgerRecords, Read
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
-from fairgate.settings import Settings, check_log_days, check_retention
+from fairgate.settings import ChallengeSettings, Settings, check_log_days, check_retention
 
 _log = logging.getLogger(__name__)
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
-#: The data base of ledger, outbox, appeals, cases and people.
+#: Before the kind of a challenge, in capitals: the variable that has its vendor's secret.
+CHALLENGE_VARIABLE = "FAIRGATE_CHALLENGE_"
+#: The data base of ledger, outbox, appeals, bulk actions, cases, challenges, people and audit log.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -72,9 +82,20 @@ def checked_from(files: Mapping[str, str]) -> CheckedPack:
     return check_pack(pack_from_texts(files), TYPES)
 
 
-def new_engine(checked: CheckedPack, secret: int, expected_keys: int = 1 << 12, *, version: int = 1) -> Engine:
+def new_engine(
+    checked: CheckedPack,
+    secret: int,
+    expected_keys: int = 1 << 12,
+    *,
+    version: int = 1,
+    older: Mapping[int, int] = MappingProxyType({}),
+) -> Engine:
     """An engine with rows in this process."""
-    return Engine(checked, secret, lambda program: Rows(program, expected_rows=expected_keys), version=version)
+
+    def rows(program: Program) -> Rows:
+        return Rows(program, expected_rows=expected_keys)
+
+    return Engine(checked, secret, rows, version=version, older=older)
 
 
 def was_cut(data: Path) -> bool:
@@ -233,7 +254,8 @@ def new_repeats(secret: int, folder: Path | None = None) -> Repeats:
 
 
 def _engine_for(checked: CheckedPack, settings: Settings, secrets: Secrets) -> Engine:
-    return new_engine(checked, secrets.current, settings.door.expected_keys, version=secrets.newest)
+    newest, keys = secrets.newest, settings.door.expected_keys
+    return new_engine(checked, secrets.current, keys, version=newest, older=secrets.before(newest))
 
 
 def _tell_anew(pipeline: Pipeline) -> None:
@@ -264,6 +286,15 @@ def open_live_lake(data: Path) -> Iterator[LiveLake]:
     ):
         compaction = Compaction(log, lake, checked_from)
         yield LiveLake(lake, compaction, log.refresh, secrets_of(data, make=False), seals.open)
+
+
+@contextmanager
+def open_identifiers(data: Path) -> Iterator[tuple[Identifiers, Pack]]:
+    """What looks up what accounts used in a data folder, and the pack that is live. Raises as `open_live_lake`."""
+    secrets = secrets_of(data, make=False)
+    with open_log(data / "log", read_only=True) as log, open_seals(data) as seals, open_live_lake(data) as lake:
+        pack = pack_from_texts(live_pack(log, log.end() - 1).files)
+        yield Identifiers(lake, secrets, seals.open), pack
 
 
 def catch_up(data: Path) -> None:
@@ -298,6 +329,10 @@ class Records:
     case_queue: CaseQueue
     case_feed: CaseFeed
     people: People
+    challenges: Challenges
+    outcomes: Outcomes
+    audit: Audit
+    bulks: Bulks
 
 
 @contextmanager
@@ -305,7 +340,10 @@ def open_records(data: Path) -> Iterator[Records]:
     """The records of a data folder, made where they are missing. Closed on leaving. Raises `RecordsUnavailable`."""
     from fairgate.backends.sql import sqlite
     from fairgate.backends.sql.appeals import SqlAppeals
+    from fairgate.backends.sql.audit import SqlAudit
+    from fairgate.backends.sql.bulks import SqlBulks
     from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+    from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
     from fairgate.backends.sql.people import SqlPeople
@@ -315,10 +353,14 @@ def open_records(data: Path) -> Iterator[Records]:
             ledger=SqlLedger(opened),
             outbox=SqlOutbox(opened),
             appeals=SqlAppeals(opened),
+            audit=SqlAudit(opened),
             cases=SqlCases(opened),
             case_queue=SqlCaseQueue(opened),
             case_feed=SqlCaseFeed(opened),
             people=SqlPeople(opened),
+            challenges=SqlChallenges(opened),
+            outcomes=SqlOutcomes(opened),
+            bulks=SqlBulks(opened),
         )
 
 
@@ -333,12 +375,42 @@ def existing_records(data: Path) -> Iterator[Records | None]:
 
 
 def read_by_the_clerk(data: Path) -> int | None:
-    """The number of the first record of the log that the clerk has not read; None where there are no records yet.
+    """The number of the first record of the log that the clerk has not read; None where it has kept nothing yet.
 
     Raises `RecordsUnavailable`.
     """
     with existing_records(data) as records:
-        return None if records is None else records.ledger.read().sequence
+        read = Read(0, 0) if records is None else records.ledger.read()
+        return None if read == Read(0, 0) else read.sequence  # a desk without a clerk keeps its audit log there
+
+
+def open_challengers(settings: Settings) -> dict[str, Challenger]:
+    """Who makes and checks challenges, by kind. Raises `BadSettings` where a vendor's secret is not there."""
+    return {name: _challenger(name, each, settings.data) for name, each in settings.challenges.items()}
+
+
+def _challenger(name: str, asked: ChallengeSettings, data: Path) -> Challenger:
+    from fairgate.vendors.code import Code
+    from fairgate.vendors.proof_of_work import ProofOfWork
+    from fairgate.vendors.reported import Reported
+    from fairgate.vendors.siteverify import Site, Siteverify
+
+    match asked.by:
+        case "proof_of_work":
+            return ProofOfWork(asked.difficulty)
+        case "code":
+            return Code(lambda: secrets_of(data, make=False))
+        case "reported":
+            return Reported()
+        case "siteverify":
+            variable = f"{CHALLENGE_VARIABLE}{name.upper().replace('-', '_')}"
+            secret = os.environ.get(variable)
+            if not secret:
+                what = f"The challenge `{name}` needs its vendor's secret in the environment variable {variable}"
+                raise BadSettings(f"{what}: the vendor shows it beside the site key.")
+            hosts = tuple(asked.hostnames)
+            site = Site(asked.url, asked.site_key, hosts, asked.action, asked.bound, asked.timeout_seconds)
+            return Siteverify(site, secret)
 
 
 def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:

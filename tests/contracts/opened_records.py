@@ -9,13 +9,19 @@ import pytest
 
 from fairgate.backends.sql import sqlite
 from fairgate.backends.sql.appeals import SqlAppeals
+from fairgate.backends.sql.audit import SqlAudit
+from fairgate.backends.sql.bulks import SqlBulks
 from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.people import SqlPeople
 from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
+from fairgate.ports.audit import Audit
+from fairgate.ports.bulks import Bulks
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
+from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
@@ -26,7 +32,10 @@ _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
 OpenPeople: TypeAlias = _Opened[People]
+OpenBulks: TypeAlias = _Opened[Bulks]
 OpenCases: TypeAlias = _Opened["CaseFile"]
+OpenChallenges: TypeAlias = _Opened[tuple[Challenges, Outcomes]]
+OpenAudit: TypeAlias = _Opened[Audit]
 
 
 def on_every_data_base(of: Callable[[Records], _Port]) -> pytest.MarkDecorator:
@@ -57,6 +66,10 @@ def people(records: Records) -> People:
     return SqlPeople(records)
 
 
+def bulks(records: Records) -> Bulks:
+    return SqlBulks(records)
+
+
 class CaseFile(NamedTuple):
     """The ports of cases."""
 
@@ -67,6 +80,14 @@ class CaseFile(NamedTuple):
 
 def case_file(records: Records) -> CaseFile:
     return CaseFile(SqlCases(records), SqlCaseQueue(records), SqlCaseFeed(records))
+
+
+def challenges_and_outcomes(records: Records) -> tuple[Challenges, Outcomes]:
+    return SqlChallenges(records), SqlOutcomes(records)
+
+
+def audit(records: Records) -> Audit:
+    return SqlAudit(records)
 
 
 def _opening(of: Callable[[Records], _Port], opens: _Opened[Records]) -> _Opened[_Port]:
@@ -86,4 +107,7 @@ def _sqlite(folder: Path) -> AbstractContextManager[Records]:
 open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
 open_sql_people: OpenPeople = _opening(people, _sqlite)
+open_sql_bulks: OpenBulks = _opening(bulks, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)
+open_sql_challenges: OpenChallenges = _opening(challenges_and_outcomes, _sqlite)
+open_sql_audit: OpenAudit = _opening(audit, _sqlite)

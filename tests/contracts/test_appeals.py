@@ -18,7 +18,7 @@ from fairgate.backends.sql.records import Records
 from fairgate.domain.appeal import Appeal, AppealState, Ruling
 from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import Subject
-from fairgate.ports.appeals import Appeals, Docket, Filed, Wanted
+from fairgate.ports.appeals import ERASED, Appeals, Docket, Filed, Wanted
 from tests.contracts.opened_records import OpenAppeals, appeals, in_postgres, on_every_data_base, open_sql_appeals
 from tests.contracts.planting import Edit, planted
 
@@ -49,6 +49,7 @@ Step = tuple[str, Any]
 STEPS: st.SearchStrategy[Step] = st.tuples(st.just("file"), filings) | st.tuples(
     st.just("decide"), st.tuples(which, rulings)
 )
+STEPS |= st.tuples(st.just("erase"), st.sampled_from(SUBJECTS))
 #: What is asked for after a step: what is wanted, behind which, how many, and at what time.
 Ask = tuple[Wanted, int, int, int]
 wanteds = st.builds(
@@ -106,6 +107,11 @@ class NaiveAppeals(Appeals):
         self.kept[number] = replace(appeal, ruling=ruling)
         return True
 
+    def erase(self, subject: Subject) -> int:
+        held = [each for each in self.kept.values() if each.subject == subject and each.words != ERASED]
+        self.kept |= {each.number: replace(each, words=ERASED) for each in held}
+        return len(held)
+
     def docket(self, now: int) -> Docket:
         due = [each.due for each in self.kept.values() if each.ruling is None]
         return Docket(len(due), sum(each.overdue(now) for each in self.kept.values()), min(due, default=0))
@@ -129,6 +135,8 @@ class Story:
                 chosen = self._chosen(place)
                 number = 77 if chosen is None else chosen.number
                 assert appeals.decide(number, ruling) is self.model.decide(number, ruling)
+            case "erase", subject:
+                assert appeals.erase(subject) == self.model.erase(subject)
 
     def check(self, appeals: Appeals, ask: Ask) -> None:
         wanted, place, limit, now = ask
@@ -166,6 +174,7 @@ STORY: list[Session] = [
         (("file", SECOND), (Wanted(AppealState.OPEN), NOBODY, 9, 20)),
         (("file", replace(FIRST, ref="3")), ALL),  # one against the same action is open
         (("file", replace(FIRST, action=9, words="again")), ALL),  # its ref is another's
+        (("file", replace(FIRST, action=8)), ALL),  # the same, though one is open against that action, too
         (("file", replace(FIRST, action=9, filed_by="shop", subject=SUBJECTS[2], due=20)), ALL),
         (("file", replace(FIRST, action=10, subject=SUBJECTS[1], due=20, ref="4")), (Wanted(), 2, 1, 20)),
     ],
@@ -175,6 +184,8 @@ STORY: list[Session] = [
         (("decide", (2, REFUSED)), (Wanted(AppealState.REFUSED), NOBODY, 9, 21)),
         (("file", replace(FIRST, ref="5")), (Wanted(None, SUBJECTS[0]), NOBODY, 9, 19)),
         (("decide", (NOBODY, GRANTED)), (Wanted(None, None, 7), NOBODY, 9, 30)),
+        (("erase", SUBJECTS[0]), ALL),
+        (("erase", SUBJECTS[0]), ALL),
     ],
 ]
 
@@ -255,6 +266,23 @@ def test_who_else_has_it_open_sees_what_was_done(opened: OpenAppeals, tmp_path: 
         assert one.get(number) == replace(FIRST, number=number, ruling=GRANTED)
 
 
+def test_erased_words_stand_in_no_file_while_others_have_it_open(tmp_path: Path) -> None:
+    words = "I am Ada Lovelace, and it was not me."
+    with open_sql_appeals(tmp_path) as one, open_sql_appeals(tmp_path) as other:
+        for number in range(40):
+            one.file(replace(FIRST, action=number, ref=f"{number}", words=f"{words} {number}"))
+        assert other.get(1) is not None
+        kept = one.file(replace(FIRST, action=99, subject=SUBJECTS[1], ref="b", words="Bob's own")).appeal
+        assert holds(tmp_path, words)
+        assert one.erase(SUBJECTS[0]) == 40
+        assert not holds(tmp_path, "Lovelace")
+        assert other.get(kept.number) == kept
+
+
+def holds(folder: Path, text: str) -> bool:
+    return any(text.encode() in each.read_bytes() for each in folder.rglob("*") if each.is_file())
+
+
 @pytest.mark.parametrize("when", ["before insert", "before update"])
 def test_what_fails_has_not_happened(tmp_path: Path, when: str) -> None:
     with open_sql_appeals(tmp_path) as appeals:
@@ -318,6 +346,10 @@ MUTANTS = {
     "forgets the words": Edit(module, "_row", "appeal.words", '""'),
     "takes due for filed": Edit(module, "_row", '"filed": appeal.filed', '"filed": appeal.due'),
     "takes who filed for who took": Edit(module, "_row", '"taken_by": appeal.taken_by', '"taken_by": appeal.filed_by'),
+    "erases those of all": Edit(SqlAppeals, "erase", "*whose, ", ""),
+    "erases those of a name": Edit(SqlAppeals, "erase", "_COLUMNS.kind == subject.kind", "_COLUMNS.number > 0"),
+    "erases those of a kind": Edit(SqlAppeals, "erase", "_COLUMNS.value == subject.value", "_COLUMNS.number > 0"),
+    "erases twice": Edit(SqlAppeals, "erase", ", _COLUMNS.words != ERASED", ""),
     "does not commit": Edit(Records, "writing", "self._writer.begin()", "self._writer.connect()"),
 }  # fmt: skip
 

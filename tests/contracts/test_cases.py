@@ -15,9 +15,10 @@ from fairgate.backends.sql import case_rows
 from fairgate.backends.sql import cases as module
 from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
 from fairgate.domain.action import Action
-from fairgate.domain.case import Case, CaseState, Claim, Facts, Finding, Happening, Outcome, Stake, Verdict
+from fairgate.domain.case import Case, CaseState, Claim, Facts, Finding, Happening, Outcome, Verdict
 from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.windows import HOUR, MINUTE
+from fairgate.domain.worth import Stake, value_per_minute
 from fairgate.ports.cases import CasesWanted, Opened, Waiting
 from tests.contracts.opened_records import (
     CaseFile,
@@ -35,17 +36,19 @@ NOW = 1_796_000_000_000_000
 ACCOUNTS = ("a", "b", "c", "d")
 CALLERS, REFS = ("ann", "bob"), ("", "1", "2 ✓")
 TIMES = (NOW, NOW + MINUTE, NOW + HOUR, NOW + 24 * HOUR)
-TERMS = Facts(Stake(0.0, 0.0, 0, 24.0, 300.0, 5.0))
+OTHER = Facts(Stake(0.0, 0.0, 24.0, 0.0, 300.0, Action.ALLOW, 5.0))
 
 times = st.sampled_from(TIMES)
 stakes = st.builds(
     Stake,
     probability=st.sampled_from([0.1, 0.5, 0.65, 0.9]),
     burn=st.sampled_from([0.0, 1.0, 30.0]),
-    at=times,
     hours=st.just(24.0),
-    wrong=st.sampled_from([50.0, 300.0]),
+    at_risk=st.sampled_from([0.0, 100.0]),
+    worth=st.sampled_from([50.0, 300.0]),
+    stands=st.sampled_from([Action.ALLOW, Action.HOLD]),
     minutes=st.sampled_from([2.5, 5.0]),
+    at=times,
 )
 #: Which of the cases that there ever were, from the newest.
 which = st.integers(0, 5)
@@ -77,7 +80,7 @@ findings = st.builds(
     event=st.integers(0, 3),  # how many before the end of what is read
     at=times,
     action=st.sampled_from([Action.HOLD, Action.BAN]),
-    probability=st.sampled_from([0.2, 0.5, 0.95]),
+    stake=stakes,
     reasons=st.sampled_from([("burst",), ("farm", "card")]),
     evidence=st.sampled_from([(), ("rule_1",)]),
 )
@@ -159,7 +162,7 @@ class Naive:
         return self.kept[number]
 
     def value(self, number: int, now: int) -> None:
-        self.ranked[number] = (now, self.kept[number].facts.stake.value(now))
+        self.ranked[number] = (now, value_per_minute(self.kept[number].facts.stake.faded(now)))
 
     def store(self, case: Case, happening: Happening) -> bool:
         there = self.kept.get(case.number)
@@ -178,7 +181,7 @@ class Naive:
                 continue
             there = self.about([finding.account])
             if there is None:
-                case = Case(-1, (finding.account,), TERMS.fed(finding), finding.at)
+                case = Case(-1, (finding.account,), Facts(finding.stake).fed(finding), finding.at)
                 self.add(case, now, Happening(finding.at, "", "opened", ""))
             else:
                 self.kept[there.number] = replace(there, facts=there.facts.fed(finding))
@@ -218,7 +221,7 @@ class Story:
             case "store", (place, change, late):
                 chosen = self._chosen(place)
                 if chosen is not None:
-                    case = replace(chosen, version=chosen.version + 1 + late, facts=TERMS, **change)
+                    case = replace(chosen, version=chosen.version + 1 + late, facts=OTHER, **change)
                     happening = Happening(NOW, "ann", "changed", f"{len(model.happened[chosen.number])}")
                     assert file.cases.store(case, [happening]) is model.store(case, happening)
             case "merge", (one, other, now):
@@ -227,7 +230,7 @@ class Story:
                 upto = model.fed + further
                 placed = [replace(each, event=max(0, upto - 1 - each.event)) for each in found]
                 before = max(model.kept, default=0)
-                file.feed.feed(upto, placed, used, now, TERMS)
+                file.feed.feed(upto, placed, used, now)
                 model.following = max(before + 1, model.following)
                 model.feed(upto, placed, used, now)
             case "rank", (now, before, limit):
@@ -316,7 +319,7 @@ def follows_the_model(opened: OpenCases, folder: Path, sessions: Sequence[Sessio
 
 
 def stake(probability: float, burn: float) -> Stake:
-    return Stake(probability, burn, NOW, 24.0, 300.0, 5.0)
+    return Stake(probability, burn, 24.0, 50.0, 300.0, Action.ALLOW, 5.0, NOW)
 
 
 def opened(account: str, probability: float = 0.5, burn: float = 10.0, ref: str = "") -> Case:
@@ -324,7 +327,7 @@ def opened(account: str, probability: float = 0.5, burn: float = 10.0, ref: str 
 
 
 STILL_OPEN = CasesWanted(CaseState.OPEN)
-FOUND = Finding("c", 0, NOW, Action.HOLD, 0.9, ("burst",), ("rule_1",))
+FOUND = Finding("c", 0, NOW, Action.HOLD, stake(0.9, 0.0), ("burst",), ("rule_1",))
 STORY: list[Session] = [
     [
         (("open", opened("a", ref="1")), ALL),
@@ -432,7 +435,7 @@ MUTANTS = {
     "draws from all for the uncertain": Edit(module, "_drawn", "if uncertain else chosen", "if False else chosen"),
     "draws the next": Edit(SqlCaseQueue, "nth", "offset(place)", "offset(place + 1)"),
     "ranks none": Edit(SqlCaseQueue, "rank", "_COLUMNS.ranked < before", "_COLUMNS.ranked < 0"),
-    "ranks as of then": Edit(SqlCaseQueue, "rank", ".stake.value(now)", ".stake.value(before)"),
+    "ranks as of then": Edit(SqlCaseQueue, "rank", "rows.facts_in(facts), now", "rows.facts_in(facts), before"),
     "counts the closed": Edit(SqlCaseQueue, "waiting", ".where(_OPEN)", ""),
     "counts what sleeps as ready": Edit(SqlCaseQueue, "waiting", "_COLUMNS.ready_at <= now", "_COLUMNS.ready_at >= 0"),
     "takes in twice": Edit(SqlCaseFeed, "feed", "if upto <= fed:", "if False:"),

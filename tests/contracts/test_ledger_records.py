@@ -15,6 +15,7 @@ from fairgate.backends.sql import ledger as module
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.records import Records
 from fairgate.domain.action import Action
+from fairgate.domain.audit import Doing
 from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import FOREVER, Entry, Subject, Undone
 from fairgate.ports.ledger import LedgerRecords, Message, Read
@@ -104,7 +105,15 @@ class NaiveLedger(LedgerRecords):
     def read(self) -> Read:
         return self.upto
 
-    def take(self, read: Read, entries: Sequence[Entry], messages: Sequence[Message], receivers: Sequence[str]) -> None:
+    def take(
+        self,
+        read: Read,
+        entries: Sequence[Entry],
+        messages: Sequence[Message],
+        receivers: Sequence[str],
+        doings: Sequence[Doing] = (),
+    ) -> None:
+        assert not doings  # see test_doings.py
         self.upto = read
         for entry in entries:
             self.entries[entry.number] = entry

@@ -1,6 +1,5 @@
 """A desk as a process of its own, over a data folder that a pipeline in the test has filled."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,9 +10,10 @@ from pathlib import Path
 
 import httpx
 
+from fairgate.domain.audit import Doing
 from fairgate.entrypoints.desk.lifeline import settings_line
 from fairgate.settings import DeskSettings, Settings
-from fairgate.wiring import LivePipeline
+from fairgate.wiring import LivePipeline, open_records
 from tests.e2e.doors import ENVIRONMENT, ROOT, client_of, free_port
 from tests.support import PACK, SetClock, traffic
 
@@ -140,8 +140,10 @@ def ended(client: httpx.Client, job_id: str) -> dict[str, object]:
     return found
 
 
-def audit_lines(settings: Settings) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (settings.data / "desk" / "audit.jsonl").read_text().splitlines()]
+def audited(settings: Settings) -> list[Doing]:
+    """What is in the audit log, in order."""
+    with open_records(settings.data) as records:
+        return [each.doing for each in records.audit.rows(0, 100_000)]
 
 
 def children_of(pid: int) -> list[int]:

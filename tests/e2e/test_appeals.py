@@ -16,9 +16,10 @@ import pytest
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.domain.access import Scope
 from fairgate.domain.appeal import AppealState
+from fairgate.domain.audit import Kind, more_of
 from fairgate.entrypoints.access import new_key
 from fairgate.wiring import open_records
-from tests.e2e.desks import audit_lines, children_of, settings_in, until
+from tests.e2e.desks import audited, children_of, settings_in, until
 from tests.e2e.doors import COMMAND, ENVIRONMENT, ROOT, client_of, fairgate, free_port
 from tests.e2e.receivers import Receiver, receiving
 from tests.support import NOW, PACK
@@ -131,9 +132,10 @@ def test_an_appeal_from_the_action_to_the_freed_account(service: Service) -> Non
     with service.as_("junior") as (_, desk):  # may review, and not enforce: the door says so
         assert refusal(desk.post(path, json=grant)) == (403, "scope_missing")
         assert told(desk.get(f"/v1/appeals/{number}"))["state"] == "open"
-    refused = [line for line in audit_lines(service.settings) if line["what"] == "refused"]
-    assert [(line["by"], line["why"]) for line in refused] == [("help desk", "filed_it"), ("ann", "took_it")]
+    refused = [(each.by, each.more) for each in audited(service.settings) if each.what == Kind.REFUSED]
+    assert refused == [("help desk", more_of(code="filed_it")), ("ann", more_of(code="took_it"))]
     with service.as_("bob") as (door, desk):
+        desk.headers["fairgate-reason"] = "an appeal"
         [listed] = told(desk.get("/v1/appeals?state=open&account=anna"))["appeals"]
         assert (listed["number"], listed["words"], listed["taken_by"]) == (number, "It was me.", "ann")
         decided = told(desk.post(path, json=grant))

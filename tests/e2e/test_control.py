@@ -89,7 +89,8 @@ def test_nothing_of_an_erased_account_is_readable(start: Start, tmp_path: Path, 
         assert "erased" in fairgate("erase", "ada", *where).stdout
     assert readable(data) == []
     asked = ("sql", "--config", tmp_path / "fairgate.toml", "--form", "csv")
-    shown = fairgate(*asked, "--personal", "SELECT account, email, ip FROM account_signup ORDER BY account").stdout
+    query = "SELECT account, email, ip FROM account_signup ORDER BY account"
+    shown = fairgate(*asked, "--personal", "--why", "a test", query).stdout
     assert "bob,bob@example.net,198.51.100.99" in shown
     assert [line for line in shown.splitlines() if line.startswith("ada")] == ["ada,,"]
     masked = fairgate(*asked, "SELECT account FROM account_signup WHERE is_token(email, 'ada.lovelace@example.com')")
@@ -139,6 +140,8 @@ def test_a_rotated_secret_opens_what_was_sealed_before(start: Start, tmp_path: P
         "--form",
         "csv",
         "--personal",
+        "--why",
+        "a test",
         "SELECT ip FROM account_signup UNION SELECT ip FROM api_request",
     ).stdout
     assert {PERSONAL[1], PERSONAL[2]} <= set(readable_values.split())

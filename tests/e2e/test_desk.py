@@ -17,12 +17,13 @@ import pytest
 
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.domain.access import Scope
+from fairgate.domain.audit import Kind, more_of
 from fairgate.entrypoints.access import new_key
 from fairgate.settings import Retention
 from tests.e2e.desks import (
     Desk,
     asked,
-    audit_lines,
+    audited,
     desk_over,
     ended,
     fill,
@@ -172,7 +173,7 @@ def test_a_query_ends_when_its_caller_hangs_up(shared: Desk, client: httpx.Clien
     with caller_of(shared, ENDLESS):
         until(lambda: queries_going(client) == 1)
     until(lambda: queries_going(client) == 0)
-    until(lambda: audit_lines(shared.settings)[-1].get("status") == 499)
+    until(lambda: '"status":499' in audited(shared.settings)[-1].more)
     assert rows(client, COUNT) == [[300]]
 
 
@@ -190,10 +191,10 @@ def test_a_worker_that_crashes_takes_only_its_query(shared: Desk, client: httpx.
 def test_every_query_is_noted_before_it_runs(shared: Desk, client: httpx.Client) -> None:
     asked(client, "select 'anna@example.com'")
     asked(client, "selec 'anna@example.com'")
-    *_, first, first_end, second, second_end = audit_lines(shared.settings)
-    assert (first["what"], first_end["what"], first_end["status"], first_end["rows"]) == ("asked", "ended", 200, 1)
-    assert (second["id"], second_end["status"]) == (second_end["id"], 422)
-    assert "anna" not in (shared.settings.data / "desk" / "audit.jsonl").read_text()
+    *_, first, first_end, second, second_end = audited(shared.settings)
+    assert (first.what, first_end.what, first_end.more) == (Kind.ASKED, Kind.ENDED, more_of(status=200, rows=1))
+    assert (second.about, second_end.more) == (second_end.about, more_of(status=422, rows=0))
+    assert all(b"anna" not in path.read_bytes() for path in shared.settings.data.glob("records.db*"))
     assert "anna" not in shared.output
 
 
@@ -210,13 +211,16 @@ def test_personal_values_are_for_keys_that_may_see_them(tmp_path: Path) -> None:
         masked = {str(value) for [value] in rows(client, query)}
         assert all(re.fullmatch(r"t1:[0-9a-f]{32}", each) for each in masked)
         client.headers["authorization"] = f"Bearer {keys['insider']}"
+        assert {str(value) for [value] in rows(client, query)} == masked
+        client.headers["fairgate-reason"] = "ticket 7"
         clear = {str(value) for [value] in rows(client, query)}
         assert "u3@mailinator.com" in clear
         assert len(clear) == len(masked)
         client.headers["authorization"] = "Bearer fg_nobody12_" + "x" * 43
         assert refusal(asked(client, query))[:2] == (401, "unknown_key")
-    by = [(each["by"], each["personal"]) for each in audit_lines(settings) if each["what"] == "asked"]
-    assert by == [("analyst", False), ("insider", True)]
+    by = [(each.by, each.what, each.why) for each in audited(settings) if each.what != Kind.ENDED]
+    read = ("insider", Kind.ASKED_PERSONAL, "ticket 7")
+    assert by == [("analyst", Kind.ASKED, ""), ("insider", Kind.ASKED, ""), read]
 
 
 # ----------------------------------------------------------------------------------------------------------------- jobs

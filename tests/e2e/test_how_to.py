@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,10 @@ from typing import Protocol, cast
 import httpx
 import pytest
 
+from fairgate.domain.windows import DAY
+from fairgate.language.pack_file import load_pack
 from fairgate.settings import read_settings
+from fairgate.wiring import pack_folder
 from tests.e2e.doors import COMMAND, ENVIRONMENT, ROOT, client_of, free_port
 
 HOW_TO = ROOT / "docs" / "how-to"
@@ -287,3 +291,25 @@ def test_an_account_is_erased_as_the_page_says(service: Service) -> None:
 def test_the_queries_of_the_pages_can_be_asked(service: Service, page: str, containing: str) -> None:
     query = block(page, containing).replace("--config fairgate.toml", "--config service/fairgate.toml")
     assert service.type(query) is not None
+
+
+def test_the_list_the_rule_and_the_policy_of_ban_evasion_are_as_the_page_says(tmp_path: Path) -> None:
+    pack = load_pack(pack_folder("ai_api"))
+    [spec] = tomllib.loads(block("ban-evasion.md", 'entity = "card"'))["list"]
+    shipped = pack.lists[spec["name"]]
+    assert shipped.remembers is not None
+    assert (shipped.entity, list(shipped.remembers.on)) == (spec["entity"], spec["remembers"]["on"])
+    assert (shipped.remembers.length, shipped.remembers.shared_by) == (365 * DAY, spec["remembers"]["shared_by"])
+    [rule] = tomllib.loads(block("ban-evasion.md", "since("))["rule"]
+    assert [each.when.source for each in pack.rules if each.name == rule["name"]] == [rule["when"]]
+    (tmp_path / "fairgate.toml").write_text(block("ban-evasion.md", "keep_ban_memory"))
+    assert read_settings(tmp_path / "fairgate.toml").erasure.keeps == 180 * DAY
+
+
+def test_the_ban_memory_is_asked_for_as_the_page_says(service: Service) -> None:
+    asked = (
+        block("ban-evasion.md", "/v1/memory")
+        .splitlines()[0]
+        .replace("curl", 'curl -H "Authorization: Bearer $FAIRGATE_KEY"')
+    )
+    assert json.loads(service.type(asked)) == {"tokens": 0, "waiting": []}

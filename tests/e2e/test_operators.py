@@ -341,6 +341,10 @@ def guarded(folder: Path, **keys: Scope | tuple[Scope, ...]) -> Iterator[dict[st
 def test_only_who_may_see_it_sees_what_is_personal(tmp_path: Path) -> None:
     with guarded(tmp_path, shop=Scope.DECIDE, reader=Scope.READ, investigator=(Scope.READ, Scope.PERSONAL)) as clients:
         [number] = sent(clients["shop"], body())
+        unexplained = clients["investigator"].get(f"/v1/decisions/{number}")
+        assert unexplained.headers["fairgate-personal"] == "hidden; no reason"
+        assert "a@example.com" not in unexplained.text
+        clients["investigator"].headers["fairgate-reason"] = "a complaint"
         hidden, seen = (told(clients[name].get(f"/v1/decisions/{number}")) for name in ("reader", "investigator"))
         entities = [
             told(clients[name].get("/v1/entities/email/a@example.com"))["value"] for name in ("reader", "investigator")

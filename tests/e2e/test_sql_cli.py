@@ -101,7 +101,9 @@ def test_personal_values_are_shown_where_asked_for(data: Path) -> None:
     query = "SELECT email FROM account_signup WHERE email IS NOT NULL ORDER BY _sequence LIMIT 1"
     masked = json.loads(sql(data, "--form", "json", query).stdout)["email"]
     assert masked.startswith("t1:")
-    shown = json.loads(sql(data, "--form", "json", "--personal", query).stdout)["email"]
+    refused = sql(data, "--form", "json", "--personal", query)
+    assert (refused.returncode, "Say with --why" in refused.stderr) == (1, True)
+    shown = json.loads(sql(data, "--form", "json", "--personal", "--why", "ticket 7", query).stdout)["email"]
     assert "@" in shown
     found = sql(data, "--form", "json", f"SELECT count(*) AS n FROM account_signup WHERE is_token(email, '{shown}')")
     assert json.loads(found.stdout)["n"] == 1

@@ -17,7 +17,12 @@ from tests.packs.shipped import CHECKED, PACK, ROOT
 
 #: Each archetype of the adversaries, with the files of rules that answer it.
 ARCHETYPES = {
-    "free-credit farmer": ("rules_farm_signup.toml", "rules_farm_credits.toml", "rules_farm_work.toml"),
+    "free-credit farmer": (
+        "rules_farm_signup.toml",
+        "rules_farm_credits.toml",
+        "rules_farm_work.toml",
+        "rules_challenge.toml",
+    ),
     "reseller, relay pool": ("rules_relay.toml",),
     "stolen cards, card testing": ("rules_card.toml",),
     "account takeover, leaked key": ("rules_takeover.toml", "rules_key.toml"),
@@ -45,7 +50,7 @@ LOOK_ALIKES = {
 }
 EVENT_TYPES = (
     "account.signup", "account.login", "account.verified", "password.reset", "payment.method_added", "payment.charged",
-    "challenge.passed", "challenge.failed",
+    "challenge.passed", "challenge.failed", "challenge.expired",
     "payment.disputed", "credits.granted", "credits.spent", "key.created", "key.revoked", "api.request",
     "policy.flagged", "referral.claimed", "member.invited", "account.label",
 )  # fmt: skip

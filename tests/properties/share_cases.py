@@ -8,7 +8,8 @@ underestimate in flight and R the largest overestimate,
     |charge_i / w_i - charge_j / w_j| <= (L_i + E_i + R_i) / w_i + (L_j + E_j + R_j) / w_j.
 
 Who owes an entry fee, brings a debt along, or has just come is not waiting in that sense until it has been served once;
-nor is one whom a ceiling keeps.
+nor is one whom a ceiling keeps. Which of the newcomers' two classes a cluster is in is read off the tree, and checked
+against what its accounts have used.
 """
 
 import random
@@ -23,6 +24,12 @@ from fairgate.share.tree import AccountNode
 _TOLERANCE: Final = 1e-6
 _LIFE: Final = 5.0
 _COST: Final = TokenCost()
+#: What classes weigh, and what a newcomer has used, in mean requests, when it leaves the arrivals.
+_CLASSES: Final = {"established": 0.9, "probation": 0.1, "arrivals": 0.025}
+_PROVES: Final = 5
+#: What is asked for at once: a prompt, and an answer that weighs twice as much.
+_MOST_READ, _MOST_WRITTEN = 300, 400
+_LARGEST: Final = _MOST_READ + 2 * _MOST_WRITTEN
 
 
 class BrokenGuarantee(AssertionError):
@@ -61,7 +68,7 @@ class Holding:
     """A grant that the client has, and what it will have used in the end."""
 
     grant: Grant
-    nodes: tuple[str, str, str]
+    nodes: tuple[str, ...]
     final: float
     usage: Usage
     end: str
@@ -80,8 +87,8 @@ def benefit(standing: Standing) -> float:
     return min(1.0, odds / 39) * (1.0 - standing.p_link if standing.cluster and standing.p_link < 0.9 else 1.0)
 
 
-def class_of(members: list[Standing]) -> str:
-    return "established" if any(not each.newcomer or each.verified for each in members) else "probation"
+def established(members: list[Standing]) -> bool:
+    return any(not each.newcomer or each.verified for each in members)
 
 
 @dataclass
@@ -97,6 +104,7 @@ class Run:
     held: dict[str, Holding] = field(default_factory=dict)
     waiting: dict[str, Queued] = field(default_factory=dict)
     standing: dict[str, Standing] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
     used: float = 0.0
     capacity_spent: float = 0.0
 
@@ -143,11 +151,11 @@ class Run:
             most = 3 if hungry else 1
             mine = sum(each.account == account for each in self.waiting.values())
             while mine < most and (hungry or self.rng.random() < 0.1):
-                read, written = self.rng.randrange(1, 300), self.rng.randrange(0, 400)
+                read, written = self.rng.randrange(1, _MOST_READ), self.rng.randrange(0, _MOST_WRITTEN)
                 deadline = 1e3 if hungry else self.rng.choice((0.0, 0.5, 5.0))
                 answer = self.share.acquire(account, "m", read, written, deadline)
                 if isinstance(answer, Grant):
-                    self.hold(answer, written)
+                    self.hold(answer, written, waited=False)
                 elif isinstance(answer, Queued):
                     self.waiting[answer.id] = answer
                     self.outputs[answer.id] = written
@@ -155,7 +163,7 @@ class Run:
 
     outputs: dict[str, int] = field(default_factory=dict)
 
-    def hold(self, grant: Grant, most: int) -> None:
+    def hold(self, grant: Grant, most: int, *, waited: bool = True) -> None:
         used = self.rng.randint(0, most) if self.rng.random() < 0.8 else most + self.rng.randrange(0, 200)
         cached = self.rng.randint(0, grant.input) if self.rng.random() < 0.3 else 0
         end = self.rng.choices(("settle", "abort", "silence"), (0.75, 0.2, 0.05))[0]
@@ -163,14 +171,14 @@ class Run:
             cached = 0
         usage = Usage(grant.input, used, cached)
         final = _COST(usage) if end != "silence" else grant.estimate
-        nodes = self.nodes[grant.account]
+        nodes = (*self.nodes[grant.account], grant.path[-1].name)
         self.held[grant.id] = Holding(grant, nodes, final, usage, end, grant.estimate)
         for name in nodes:
             ledger = self.ledgers.setdefault(name, Ledger(clean=self.clean_at_birth(name, grant.account)))
             ledger.charged += grant.estimate
             ledger.largest = max(ledger.largest, grant.estimate)
             ledger.served += 1
-            ledger.clean = True
+            ledger.clean = waited  # who is served at once has yet to stand in line, as others do
         self.used += grant.estimate
 
     def use(self) -> None:
@@ -181,6 +189,7 @@ class Run:
             if dice < 0.25 or self.now - holding.grant.touched > _LIFE - 1:
                 self.count(holding, self.end(holding))
                 del self.held[key]
+                self.check_arrival(holding.grant.account)
             elif dice < 0.5:
                 so_far = self.rng.randint(0, holding.usage.output)
                 holding.grant.charge(so_far)
@@ -257,9 +266,7 @@ class Run:
             if before.get(name) != after.get(name):  # weights, classes or debts of it may have changed
                 self.ledgers.setdefault(name, Ledger()).clean = False
         self.ledgers.setdefault(account, Ledger()).clean = False
-        for key in list(self.windows):
-            if not self.ledgers[key[0]].clean or not self.ledgers[key[1]].clean:
-                self.close(key)
+        self.close_unclean()
 
     # --------------------------------------------------------------------------------------------- what is checked
 
@@ -272,11 +279,8 @@ class Run:
             name = standing.cluster if merged and standing.cluster else f"[{account}]"
             clusters.setdefault(name, {})[account] = standing
         self.clusters = clusters
-        self.classes = {name: class_of(list(members.values())) for name, members in clusters.items()}
-        self.nodes = {
-            account: (account, name, self.classes[name]) for name, members in clusters.items() for account in members
-        }
-        self.weights = {"established": 0.9, "probation": 0.1}
+        self.nodes = {account: (account, name) for name, members in clusters.items() for account in members}
+        self.weights = dict(_CLASSES)
         self.weights |= {name: weight_of(list(members.values())) for name, members in clusters.items()}
         self.weights |= {account: each.within for members in clusters.values() for account, each in members.items()}
 
@@ -290,7 +294,7 @@ class Run:
 
     def clean_at_birth(self, name: str, account: str) -> bool:
         standing = self.standing.get(account, Standing(newcomer=True))
-        return name in ("established", "probation") or standing.established
+        return name in _CLASSES or standing.established
 
     def check_waiting(self) -> None:
         stock = self.stock
@@ -307,6 +311,7 @@ class Run:
         largest = max((each.largest for each in self.ledgers.values()), default=0.0)
         under = sum(max(0.0, each.final - each.grant.estimate) for each in self.held.values())
         assert stock.level <= self.burst + largest * len(self.ledgers) + under
+        self.check_classes()
         eligible = self.eligible()
         if stock.level > 0:
             assert not eligible, "there is capacity, and somebody waits for it"
@@ -322,6 +327,31 @@ class Run:
         for pair in alive:
             self.follow(pair, (self.weights[pair[0]], self.weights[pair[1]]))
 
+    def check_classes(self) -> None:
+        """Newcomers are among the arrivals until they have used enough; who changes its class begins anew there."""
+        kinds: dict[str, str] = {}
+        for account, node in self.stock.tree.accounts.items():
+            cluster = self.nodes[account][1]
+            kinds[cluster] = kind = node.path[-1].name
+            assert (kind == "established") == established([*self.clusters[cluster].values()])
+        for cluster, kind in kinds.items():
+            if kind == "probation":
+                used = [self.charged(each) for each in (cluster, *self.clusters[cluster])]
+                assert max(used) > 0, "it has used nothing, and is in probation"
+        for cluster, kind in kinds.items():
+            if self.kinds.get(cluster, kind) != kind:
+                self.ledgers.setdefault(cluster, Ledger()).clean = False
+        self.kinds = kinds
+        self.close_unclean()
+
+    def check_arrival(self, account: str) -> None:
+        """Whoever has just used something, and enough in all, is no arrival, however large a mean request is."""
+        if self.stock.tree.accounts[account].path[-1].name == "arrivals":
+            assert self.charged(account) <= _PROVES * _LARGEST * (1 + _TOLERANCE), "it has used enough"
+
+    def charged(self, name: str) -> float:
+        return self.ledgers[name].charged if name in self.ledgers else 0.0
+
     def eligible(self) -> set[str]:
         """The accounts in which somebody waits whom no ceiling keeps."""
         found = set()
@@ -336,7 +366,8 @@ class Run:
         live: dict[str, set[str]] = {}
         by_class: dict[str, set[str]] = {}
         for account in eligible:
-            _, cluster, kind = self.nodes[account]
+            _, cluster = self.nodes[account]
+            kind = self.kinds[cluster]
             live.setdefault(cluster, set()).add(account)
             by_class.setdefault(kind, set()).add(cluster)
         yield {*by_class}
@@ -368,6 +399,11 @@ class Run:
             self.windows[pair] = Window(weights, apart, apart, (one.served, other.served))
             return
         window.least, window.most = min(window.least, apart), max(window.most, apart)
+
+    def close_unclean(self) -> None:
+        for key in list(self.windows):
+            if not self.ledgers[key[0]].clean or not self.ledgers[key[1]].clean:
+                self.close(key)
 
     def close(self, pair: tuple[str, str]) -> None:
         """A window is over: check the guarantee for each time in it."""

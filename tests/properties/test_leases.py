@@ -152,8 +152,8 @@ def test_an_established_account_and_a_newcomer_share_across_gateways_by_class() 
         run.later(0.02, ask)
 
     ask()
-    run.play(10.0)
+    run.play(30.0)  # by then the newcomer has left the arrivals
     before = dict(run.by_account)
-    run.play(20.0)
+    run.play(50.0)
     trusted, probation = (run.by_account[name] - before[name] for name in ("a0", "new"))
     assert 7 < trusted / probation < 11

@@ -5,7 +5,7 @@ import pytest
 from tests.properties.share_cases import Run
 
 #: Together they compare siblings more than ten thousand times.
-_RUNS = 1_500
+_RUNS = 2_000
 _PAIRS = 10_000
 
 

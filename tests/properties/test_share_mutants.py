@@ -8,7 +8,7 @@ from fairgate.share.node import Node
 from fairgate.share.share import Share
 from fairgate.share.standing import Cluster, Standing
 from fairgate.share.stock import Stock
-from fairgate.share.tree import Tree
+from fairgate.share.tree import AccountNode, Tree
 from fairgate.share.usage import Usage
 from tests.properties.planted import Mutants, Real, instead
 from tests.properties.share_cases import Run
@@ -145,6 +145,31 @@ def one_class_is_charged_twice(patch: pytest.MonkeyPatch) -> None:
         return twice
 
     instead(patch, Node, "serve", serve)
+
+
+@mutant
+def an_arrival_stays_one(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Tree, "admit", lambda *_: None)
+
+
+@mutant
+def who_has_used_nothing_is_no_arrival(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Tree, "_proven", lambda *_: True)
+
+
+@mutant
+def leaving_the_arrivals_is_an_amnesty(patch: pytest.MonkeyPatch) -> None:
+    def admit(real: Real) -> Real:
+        def forgives(self: Tree, node: AccountNode) -> None:
+            before = node.parent.parent if node.parent is not None else None
+            real(self, node)
+            group = node.parent
+            if group is not None and group.parent is not None and group.parent is not before:
+                group.counter = group.parent.time
+
+        return forgives
+
+    instead(patch, Tree, "admit", admit)
 
 
 @pytest.mark.parametrize("name", sorted(mutant))

@@ -3,7 +3,7 @@
 Where that is a personal text, its token is kept instead: a list tells nobody who is on it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,26 +34,34 @@ class Entry:
 
 
 class _TokenList:
-    """A list of tokens, asked about texts."""
+    """A list of tokens, asked about texts. `older` are the tokens under older secrets that are in it."""
 
-    def __init__(self, held: Mapping[str, int], tokens: Tokens) -> None:
+    def __init__(self, held: Mapping[str, int], tokens: Tokens, older: Sequence[Tokens]) -> None:
         self._held = held
         self._tokens = tokens
+        self._older = older
 
     def get(self, text: str | None, default: int) -> int:
-        """The end of a text's entry."""
-        return default if text is None else self._held.get(self._tokens.text(text), default)
+        """The end of a text's entry, the latest where it stands under several secrets."""
+        if text is None:
+            return default
+        end = self._held.get(self._tokens.text(text), default)
+        for tokens in self._older:
+            end = max(end, self._held.get(tokens.text(text), default))
+        return end
 
 
 class Lists:
     """The lists of a pack: each a mapping of value to the time (microseconds) until which it stands.
 
-    Without `tokens` personal texts are kept as they are.
+    Without `tokens` personal texts are kept as they are. A token under a version of the secret that is among `older`
+    still stands for its text.
     """
 
-    def __init__(self, checked: CheckedPack, tokens: Tokens | None = None) -> None:
+    def __init__(self, checked: CheckedPack, tokens: Tokens | None = None, older: Sequence[Tokens] = ()) -> None:
         self._canonical = {spec.name: _canonical(checked, spec.entity) for spec in checked.pack.lists.values()}
         self._tokens = tokens
+        self._older = {f"t{each.version}": each for each in older}
         self._personal = frozenset(spec.name for spec in checked.pack.lists.values() if _is_personal(checked, spec))
         self._shipped: Mapping[str, Mapping[str, int]] = {
             spec.name: {self._kept(spec.name, self._canonical[spec.name](entry)): FOREVER for entry in spec.entries}
@@ -62,12 +70,22 @@ class Lists:
         self._held = {name: dict(entries) for name, entries in self._shipped.items()}
         self._told: dict[str, dict[str, Told]] = {name: {} for name in self._held}
         self._specs = checked.pack.lists
+        #: Of lists that remember: what was put there by the pack or by hand, and who said so; what is held is both.
+        self._put: dict[str, dict[str, tuple[int, Told | None]]] = {
+            spec.name: dict.fromkeys(self._shipped[spec.name], (FOREVER, None))
+            for spec in checked.pack.lists.values()
+            if spec.remembers is not None
+        }
+        self._remembered: dict[str, dict[str, tuple[int, Told | None]]] = {name: {} for name in self._put}
+        self._under: dict[str, list[Tokens]] = {name: [] for name in self._personal}
 
     def bindings(self) -> Mapping[str, Any]:
         """The lists by the names that generated functions know them by: the same objects, so changes show at once."""
         tokens = self._tokens
         return {
-            f"list_{name}": _TokenList(held, tokens) if tokens is not None and name in self._personal else held
+            f"list_{name}": _TokenList(held, tokens, self._under[name])
+            if tokens is not None and name in self._personal
+            else held
             for name, held in self._held.items()
         }
 
@@ -92,10 +110,29 @@ class Lists:
     def put(self, name: str, value: str, until: int, told: Told | None = None) -> None:
         """Enter a value until a time; a time that has passed takes it off. Raises as `canonical`."""
         kept = self._kept(name, self.canonical(name, value))
-        self._held[name][kept] = until
-        self._told[name].pop(kept, None)
-        if told is not None:
-            self._told[name][kept] = told
+        if name in self._put:
+            self._put[name][kept] = until, told
+            self._settle(name, kept)
+        else:
+            self._stand(name, kept, until, told)
+
+    def hold(self, name: str, token: str, until: int, told: Told | None) -> None:
+        """Let the token of what is remembered stand in a list until a time, 0 for no longer.
+
+        What was put there by hand stands beside it. A list that does not remember, or that the pack has not, is left
+        as it is.
+        """
+        if name not in self._remembered:
+            return
+        self._remembered[name].pop(token, None)
+        if until:
+            self._remembered[name][token] = until, told
+        self._settle(name, token)
+
+    def forget_texts(self) -> None:
+        """Hold no text under an older secret any more."""
+        for each in self._older.values():
+            each.forget()
 
     def standing(self, name: str, now: int) -> list[Entry]:
         """What stands in a list at a time, by value. Raises `NoSuchList`."""
@@ -139,6 +176,31 @@ class Lists:
             held.clear()
             held.update(self._shipped[name])
             self._told[name].clear()
+        for name, put in self._put.items():
+            put.clear()
+            put.update(dict.fromkeys(self._shipped[name], (FOREVER, None)))
+            self._remembered[name].clear()
+        for under in self._under.values():
+            under.clear()
+
+    def _settle(self, name: str, kept: str) -> None:
+        """Let an entry stand as long as what was put, or what is remembered, does."""
+        put, remembered = self._put[name].get(kept), self._remembered[name].get(kept)
+        found = [each for each in (put, remembered) if each is not None]
+        if found:
+            self._stand(name, kept, *max(found, key=lambda each: each[0]))
+        else:
+            self._held[name].pop(kept, None)
+            self._told[name].pop(kept, None)
+
+    def _stand(self, name: str, kept: str, until: int, told: Told | None) -> None:
+        self._held[name][kept] = until
+        self._told[name].pop(kept, None)
+        if told is not None:
+            self._told[name][kept] = told
+        older = self._older.get(kept.partition(":")[0]) if name in self._personal else None
+        if older is not None and older not in self._under[name]:
+            self._under[name].append(older)
 
     def _kept(self, name: str, value: str) -> str:
         """What stands for a canonical value; a token stands for itself."""

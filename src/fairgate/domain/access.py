@@ -16,6 +16,7 @@ class Scope(StrEnum):
     PERSONAL = "personal"
     SQL = "sql"
     SHARE = "share"
+    AUDIT = "audit"
 
     @property
     def about(self) -> str:
@@ -30,8 +31,9 @@ _ABOUT = {
     Scope.REVIEW: "work on cases and appeals, and give labels",
     Scope.ENFORCE: "change lists and switches, and act on accounts",
     Scope.ADMIN: "change how Fairgate runs: packs, settings, erasure",
-    Scope.PERSONAL: "see personal values where other scopes show hidden ones",
+    Scope.PERSONAL: "see personal values where other scopes show hidden ones, for a stated reason",
     Scope.SQL: "run queries over log and lake",
+    Scope.AUDIT: "see who did and read what: the audit log, for those who lead",
     Scope.SHARE: "ask for compute for an account, and say what it used",
 }
 

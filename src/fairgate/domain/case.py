@@ -4,16 +4,13 @@ Times are microseconds since 1970 UTC, money is in dollars.
 """
 
 from enum import StrEnum
-from math import exp
 from typing import TypeVar
 
 import msgspec
 
 from fairgate.domain.action import Action
-from fairgate.domain.windows import HOUR
+from fairgate.domain.worth import Stake
 
-#: Who is bad with a probability in between is uncertain.
-UNCERTAIN = (0.35, 0.65)
 #: Events, reasons and pieces of evidence that a case keeps: the newest.
 MOST_KEPT = 20
 
@@ -34,62 +31,17 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Stake(msgspec.Struct, frozen=True, gc=False):
-    """What a review is worth, by what happens with and without it.
-
-    `probability` that whoever is behind the accounts is bad. Then they burn `burn` dollars of compute an hour, which
-    fades as `at` is past (see `burning`), for `hours` until they are caught otherwise. To act on somebody honest costs
-    `wrong` dollars. A review takes `minutes`, and errs with the probability `error`.
-    """
-
-    probability: float
-    burn: float
-    at: int
-    hours: float
-    wrong: float
-    minutes: float
-    error: float = 0.05
-
-    def burning(self, now: int) -> float:
-        """Dollars an hour at a time: what was used counts less by a factor of e for each hour since."""
-        return self.burn * exp(-max(0, now - self.at) / HOUR)
-
-    def used(self, dollars: float, now: int) -> "Stake":
-        """The stake after so much was used at a time."""
-        return msgspec.structs.replace(self, burn=self.burning(now) + dollars, at=max(now, self.at))
-
-    def cost_without(self, now: int) -> float:
-        """What is expected to be lost if nobody looks: by leaving them alone or by acting, whichever loses less."""
-        return min(self._harm(now), (1 - self.probability) * self.wrong)
-
-    def cost_after(self, now: int) -> float:
-        """What is expected to be lost after a review, by its errors."""
-        return self.error * (self._harm(now) + (1 - self.probability) * self.wrong)
-
-    def value(self, now: int) -> float:
-        """What a minute of review saves, in dollars; never below 0, as nobody has to look."""
-        return max(0.0, self.cost_without(now) - self.cost_after(now)) / self.minutes
-
-    @property
-    def uncertain(self) -> bool:
-        """Whether it can hardly be said if they are bad."""
-        return UNCERTAIN[0] <= self.probability <= UNCERTAIN[1]
-
-    def _harm(self, now: int) -> float:
-        return self.probability * self.burning(now) * self.hours
-
-
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """A decision on an event of an account that calls for somebody to look: its event, and what spoke for it.
 
-    `event` is the number of its record in the log.
+    `event` is the number of its record in the log. `stake` is what is at stake by it alone.
     """
 
     account: str
     event: int
     at: int
     action: Action
-    probability: float
+    stake: Stake
     reasons: tuple[str, ...]
     evidence: tuple[str, ...]
 
@@ -108,10 +60,16 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     events: tuple[int, ...] = ()
 
     def fed(self, found: Finding) -> "Facts":
-        """The facts with one finding more. The likeliest one says how likely it is that they are bad."""
-        probability = max(self.stake.probability, found.probability)
+        """The facts with one finding more: the most of each is at stake, and what was used goes on to count."""
+        stake, new = self.stake, found.stake
         return Facts(
-            stake=msgspec.structs.replace(self.stake, probability=probability),
+            stake=msgspec.structs.replace(
+                stake,
+                probability=max(stake.probability, new.probability),
+                at_risk=max(stake.at_risk, new.at_risk),
+                worth=max(stake.worth, new.worth),
+                stands=max(stake.stands, new.stands),
+            ),
             suggested=max(self.suggested, found.action),
             reasons=_newest(found.reasons, self.reasons),
             evidence=_newest(found.evidence, self.evidence),
@@ -119,13 +77,15 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         )
 
     def joined(self, other: "Facts", now: int) -> "Facts":
-        """The facts of both, as one actor's: the accounts burn together."""
+        """The facts of both, as one actor's: what their accounts burn, and are worth, comes together."""
+        one, two = self.stake.faded(now), other.stake.faded(now)
         stake = msgspec.structs.replace(
-            self.stake,
-            probability=max(self.stake.probability, other.stake.probability),
-            burn=self.stake.burning(now) + other.stake.burning(now),
-            at=now,
-            wrong=self.stake.wrong + other.stake.wrong,
+            one,
+            probability=max(one.probability, two.probability),
+            burn=one.burn + two.burn,
+            at_risk=one.at_risk + two.at_risk,
+            worth=one.worth + two.worth,
+            stands=max(one.stands, two.stands),
         )
         return Facts(
             stake=stake,

@@ -24,7 +24,7 @@ FairgateError
 |   +-- CopyFailed        a backup, or what is restored from one
 |   +-- KeysUnavailable   the store of API keys
 |   +-- SharesUnusable    the file of what was said of accounts by hand
-|   +-- RecordsUnavailable the data base of ledger, outbox, appeals and people
+|   +-- RecordsUnavailable the data base of what is kept in SQL
 +-- RecordTooLarge
 +-- NoSuchRecord          also a LookupError
 +-- RecordUnreadable      a whole record whose contents make no sense
@@ -35,6 +35,7 @@ FairgateError
 +-- NotPrepared           a pack that is to go live while events are taken
 +-- SealBroken            something sealed that its key doesn't open
 +-- NothingSealed         also a LookupError
++-- NotRemembered         also a ValueError
 +-- LakeAhead
 +-- NotInLake             also a LookupError
 +-- NotAllInLake          a backtest's history that the lake can't be
@@ -50,10 +51,12 @@ FairgateError
 +-- NoSuchList
 +-- BadEntry              a value that can't stand in a list
 +-- NoSuchEntry           also a LookupError: of the ledger
++-- AuditCut              rows of the audit log that are gone
 +-- RefTaken              a name for something that stands in the ledger already, as something else
 +-- NoSuchEntityKind      also a LookupError
 +-- BadEntity             a value that can't identify an entity
 +-- BadLabel              a label that the pack can't take
++-- CaseStands            a case that can't be changed so
 +-- BadSettings
 +-- BadAmount             also a ValueError: what the share is asked or told that can't be
 +-- BadWorld              a world's file
@@ -69,6 +72,8 @@ FairgateError
 +-- DeskUnwritable        the desk's own files
 +-- DoorRefused           what an operator asked a running door for
 +-- DoorUnreachable
++-- DeskRefused           what an operator asked a running desk for
++-- DeskUnreachable
 +-- DoorFailed            an answer that the demo did not expect
 +-- PackError             in language/problems.py, with its problems as a compiler shows them
 """
@@ -242,6 +247,17 @@ class NothingSealed(FairgateError, LookupError):
         return f"{_first_line(self)} Nothing was erased: check how the account is written."
 
 
+class NotRemembered(FairgateError, ValueError):
+    """The action is none that these lists remember, or it was undone."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"Action {self.number} is none that these lists remember, or it was undone: nothing is remembered of it."
+
+
 class LakeError(AtPlace):
     """The lake cannot be used.
 
@@ -408,6 +424,16 @@ class BadEntry(FairgateError):
         return f"The value can't stand in the list `{self.name}`: it {self.reason}."
 
 
+class AuditCut(FairgateError):
+    """Rows of the audit log that an anchor vouches for are not there any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Rows of the audit log that the event log vouches for are gone. Run `fairgate audit verify`, and where a"
+            " backup was restored, `fairgate audit acknowledge`; then start the service anew."
+        )
+
+
 class RecordsUnavailable(AtPlace):
     """The data base of records can't be used."""
 
@@ -467,6 +493,17 @@ class BadLabel(FairgateError):
 
     def __str__(self) -> str:
         return f"The label can't be given: {self.reason}."
+
+
+class CaseStands(FairgateError):
+    """The case stays as it is. `code` is the same whenever it is for this reason."""
+
+    def __init__(self, number: int, code: str, reason: str) -> None:
+        super().__init__(number, code, reason)
+        self.number, self.code, self.reason = number, code, reason
+
+    def __str__(self) -> str:
+        return f"Case {self.number} stays as it is: {self.reason}."
 
 
 class BadSettings(FairgateError):
@@ -621,6 +658,28 @@ class DoorUnreachable(FairgateError):
 
     def __str__(self) -> str:
         return f"{_first_line(self)} {self.url}: {self.what}. Name its address with --url, or stop it."
+
+
+class DeskRefused(FairgateError):
+    """The desk does not do that."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} It says: {self.reason}."
+
+
+class DeskUnreachable(FairgateError):
+    """The desk does not answer."""
+
+    def __init__(self, url: str, what: str) -> None:
+        super().__init__(url, what)
+        self.url, self.what = url, what
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} {self.url}: {self.what}. Start `fairgate serve`, or name its address with --url."
 
 
 class DoorFailed(FairgateError):

@@ -86,13 +86,17 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """Events on the last of which a rule must fire, or on none of which it may. `places` are where each stands."""
+    """Events on the last of which a rule must fire, or on none of which it may. `places` are where each stands.
+
+    `listed` is what stands in lists meanwhile, beside what came with the pack.
+    """
 
     fires: bool
     events: tuple[Mapping[str, object], ...]
     about: str
     place: Place
     places: tuple[Place, ...]
+    listed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,36 @@ class Appeal:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseTerms:
+    """When a decision calls for somebody to look, and what is at stake then.
+
+    It does from the action `opens_from` on. `cost` is the attribute of events that says what they used, in dollars:
+    None where none does. Somebody bad goes on for `hours` until they are caught otherwise, and a review takes
+    `minutes`.
+    """
+
+    opens_from: Action
+    cost: str | None
+    hours: float
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """How it is known what accounts pay and when they began, for the preview of bulk actions.
+
+    `paid` is the event type of money that came in, `amount` its attribute that says how much; only events whose
+    attributes have the values of `paid_if` count. An account began with its first event of the type `begins`. Both
+    types are empty where the pack does not say.
+    """
+
+    paid: str
+    amount: str
+    paid_if: Mapping[str, str]
+    begins: str
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A part of the population with costs of its own; the first whose condition holds is the event's.
 
@@ -153,6 +187,20 @@ class Segment:
     when: Text | None
     costs: Mapping[Action, tuple[float, float]]
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Remembers:
+    """What a list is filled with by itself: identifiers of accounts that one of `actions` was taken against.
+
+    They are those seen with the account in events of the types `on`, and stand for `length` (microseconds) from the
+    action's beginning. One that more than `shared_by` accounts have used is nobody's, and is left out.
+    """
+
+    actions: frozenset[Action]
+    on: tuple[str, ...]
+    length: int
+    shared_by: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +217,7 @@ class ListSpec:
     reason: str
     entries: tuple[str, ...]
     place: Place
+    remembers: Remembers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +284,8 @@ class Pack:
     lists: Mapping[str, ListSpec]
     actions: Mapping[Action, ActionSpec]
     appeal: Appeal | None
+    cases: CaseTerms | None
+    bulk: Bulk | None
     source: Source | None
     digest: str
     files: Mapping[str, str] = field(repr=False)

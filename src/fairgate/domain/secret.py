@@ -34,6 +34,10 @@ class Secrets:
         """The newest secret."""
         return self.versions[self.newest]
 
+    def before(self, version: int) -> Mapping[int, int]:
+        """The versions that are older than one."""
+        return {at: secret for at, secret in self.versions.items() if at < version}
+
 
 def derived(secret: int, purpose: str, size: int = 32) -> bytes:
     """Bytes for a purpose (at most 16 ASCII characters)."""

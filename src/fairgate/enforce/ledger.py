@@ -34,6 +34,8 @@ class Ledger:
     specs: Mapping[Action, ActionSpec]
     #: The number of the next entry.
     following: int = 0
+    #: Is told of each entry that is taken in, as it is then.
+    told: Callable[[Entry], None] = field(default=lambda _: None, compare=False)
     _entries: dict[int, Entry] = field(default_factory=dict)
     _of: dict[Subject, tuple[int, ...]] = field(default_factory=dict)
     _kinds: dict[str, int] = field(default_factory=dict)
@@ -106,6 +108,7 @@ class Ledger:
             self._refs[entry.by, entry.ref] = number
         if entry.ends < FOREVER or entry.undone is not None:
             heappush(self._ends, (_forgotten(entry), number))
+        self.told(entry)
 
     def undo(self, numbers: Iterable[int], undone: Undone) -> None:
         """Undo entries. One that was undone before, or is not known any more, stays as it is."""

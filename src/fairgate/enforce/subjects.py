@@ -48,7 +48,7 @@ def subjects_of(checked: CheckedPack, event_type: str, tokens: Tokens) -> Subjec
 
 def _reader(attribute: Attribute, checked: CheckedPack, tokens: Tokens) -> _Read:
     name, semantic = attribute.name, checked.semantics.get(attribute.type)
-    canonical: Callable[[Any], str] = _plain if semantic is None else semantic.canonical
+    canonical: Callable[[Any], str] = plain if semantic is None else semantic.canonical
 
     def read(data: object) -> str | None:
         value = getattr(data, name)
@@ -60,6 +60,6 @@ def _reader(attribute: Attribute, checked: CheckedPack, tokens: Tokens) -> _Read
     return read
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     """A value without a form of its own, as it is asked for: a number that is whole without its point."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

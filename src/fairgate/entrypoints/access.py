@@ -171,6 +171,15 @@ class Access:
         self._used[entry.key.id] = now
         return _if_it_has(entry.granted, scope)
 
+    def still(self, granted: Granted) -> Granted | None:
+        """What is left of what was granted earlier: the scopes that its key has even now; None where it has ended."""
+        if not granted.key:
+            return granted if self.open else None
+        entry = self._known.get(granted.key.encode())
+        if entry is None or entry.key.state(self._clock.now()) != "active":
+            return None
+        return Granted(granted.key, granted.by, granted.scopes & entry.granted.scopes)
+
     def refresh(self) -> None:
         """Take over what has changed in the store since the last time; 10 us where nothing has.
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +15,13 @@ from fairgate import __version__
 from fairgate.domain.errors import BadRequest, FairgateError
 
 if TYPE_CHECKING:  # the types of what commands are given must not load what `--help` needs not
+    from datetime import datetime
+
+    from fairgate.entrypoints.bulk_command import BulkClient
+    from fairgate.entrypoints.keys_command import Made
     from fairgate.entrypoints.operator import Operator
     from fairgate.entrypoints.people_command import Staff
+    from fairgate.entrypoints.sql_command import Form
     from fairgate.ports.api_keys import ApiKeys
     from fairgate.ports.outbox import Outbox
 
@@ -326,6 +331,99 @@ def undo(operator: Operator, number: int, spare: str | None) -> None:
 
 
 @main.group()
+def bulk() -> None:
+    """Act on many accounts at once: draft, look, confirm, let somebody else approve, undo. The desk does it."""
+
+
+def _at_the_desk(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which desk; it gets what asks it."""
+
+    @_CONFIG
+    @click.option("--data", type=_FOLDER, help="Where log and records are kept.")
+    @click.option("--url", help="Address of the desk (default: as the settings say).")
+    @click.option("--key", envvar="FAIRGATE_KEY", help="API key for the desk; rather set FAIRGATE_KEY.")
+    @wraps(command)
+    def at_the_desk(config: Path | None, data: Path | None, url: str | None, key: str | None, **rest: object) -> None:
+        from fairgate.entrypoints.bulk_command import BulkClient
+        from fairgate.settings import settings_of
+
+        command(BulkClient(settings_of(config, _given(data=data)), click.echo, url, key), **rest)
+
+    return at_the_desk
+
+
+@bulk.command("draft")
+@click.argument("action")
+@click.option("--query", help="One SELECT that gives one column, account; `-` reads it.")
+@click.option("--account", "accounts", multiple=True, help="An account, instead of a query; again for several.")
+@click.option("--for", "length", help='How long it stands, such as "7d" (default: as the pack says).')
+@click.option("--reason", "reasons", multiple=True, help="A reason's code in the pack; again for several.")
+@click.option("--evidence", multiple=True, help="What speaks for it, in words or as a link; again for several.")
+@click.option("--ref", required=True, help="Your own name for it, under which it is drafted once.")
+@click.option("--why", required=True, help="The reason, kept in the log.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@_at_the_desk
+def bulk_draft(client: BulkClient, *, as_json: bool, query: str | None, length: str | None, **rest: object) -> None:
+    """Draft ACTION (watch to ban) on many accounts, and show what it would do."""
+    text = sys.stdin.read() if query == "-" else query
+    given = {"query": text, "for": length, **{name: each for name, each in rest.items() if each != ()}}
+    sys.exit(client.draft({name: each for name, each in given.items() if each is not None}, as_json=as_json))
+
+
+@bulk.command("show")
+@click.argument("number", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@_at_the_desk
+def bulk_show(client: BulkClient, number: int, *, as_json: bool) -> None:
+    """Show the bulk action NUMBER: its preview, and how far it is."""
+    sys.exit(client.show(number, as_json=as_json))
+
+
+@bulk.command("confirm")
+@click.argument("number", type=int)
+@click.argument("typed")
+@_at_the_desk
+def bulk_confirm(client: BulkClient, number: int, typed: str) -> None:
+    """Confirm the draft NUMBER by what it says is to be TYPED."""
+    sys.exit(client.move(number, "confirm", {"typed": typed}))
+
+
+@bulk.command("approve")
+@click.argument("number", type=int)
+@_at_the_desk
+def bulk_approve(client: BulkClient, number: int) -> None:
+    """Let the bulk action NUMBER run, which somebody else has drafted and confirmed."""
+    sys.exit(client.move(number, "approve", {}))
+
+
+@bulk.command("reject")
+@click.argument("number", type=int)
+@click.option("--why", required=True, help="The reason.")
+@_at_the_desk
+def bulk_reject(client: BulkClient, number: int, why: str) -> None:
+    """Say no to the bulk action NUMBER, which waits for a second person."""
+    sys.exit(client.move(number, "reject", {"why": why}))
+
+
+@bulk.command("cancel")
+@click.argument("number", type=int)
+@click.option("--why", required=True, help="The reason.")
+@_at_the_desk
+def bulk_cancel(client: BulkClient, number: int, why: str) -> None:
+    """End the bulk action NUMBER; what was done stays."""
+    sys.exit(client.move(number, "cancel", {"why": why}))
+
+
+@bulk.command("undo")
+@click.argument("number", type=int)
+@click.option("--why", required=True, help="The reason, kept in the log.")
+@_at_the_desk
+def bulk_undo(client: BulkClient, number: int, why: str) -> None:
+    """Undo all that the bulk action NUMBER did."""
+    sys.exit(client.move(number, "undo", {"why": why}))
+
+
+@main.group()
 def webhooks() -> None:
     """Show and send again what other services are told, and make their secrets."""
 
@@ -490,7 +588,7 @@ def keys_revoke(opened: ApiKeys, now: int, key_id: str) -> None:
     click.echo(keys_command.revoke(opened, now, key_id))
 
 
-def _show_made(made: Any) -> None:  # noqa: ANN401 - keys_command.Made, which is only imported when a key is made
+def _show_made(made: Made) -> None:
     """Print a key's text alone on stdout, so that it can be piped to where secrets are kept."""
     click.echo(made.words, err=True)
     click.echo(made.text)
@@ -660,9 +758,10 @@ def doctor(config: Path | None, pack: str | None, data: Path | None, *, as_json:
 @_CONFIG
 @click.option("--data", type=_FOLDER, help="Where log and lake are kept.")
 @click.option("--form", default="table", show_default=True, type=click.Choice(["table", "csv", "json"]))
-@click.option("--personal", is_flag=True, help="Show personal values instead of their tokens.")
+@click.option("--personal", is_flag=True, help="Show personal values instead of their tokens, with --why.")
+@click.option("--why", default="", help="Why personal values are to be shown; kept in the audit log.")
 @click.argument("query")
-def sql(config: Path | None, data: Path | None, form: Any, query: str, *, personal: bool) -> None:  # noqa: ANN401 - sql_command.Form, which is only imported when SQL is asked
+def sql(config: Path | None, data: Path | None, form: Form, why: str, query: str, *, personal: bool) -> None:
     """Answer QUERY (one SELECT; `-` reads it) over all events with their features, decisions and labels.
 
     There is a table for each event type (api_request for api.request), and `decisions`, `rules` and `labels` over all.
@@ -672,7 +771,69 @@ def sql(config: Path | None, data: Path | None, form: Any, query: str, *, person
 
     text = sys.stdin.read() if query == "-" else query
     settings = settings_of(config, _given(data=data))
+    if personal:
+        from fairgate.backends.embedded.clock import SystemClock
+        from fairgate.entrypoints.audit_command import note_query
+
+        note_query(settings.data, getpass.getuser(), why, text, SystemClock().now())
     sys.exit(sql_command.run(settings, text, form, click.echo, personal=personal))
+
+
+@main.group()
+def audit() -> None:
+    """Check and show the audit log: who did and read what, when and why."""
+
+
+@audit.command("verify")
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and records are kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def audit_verify(config: Path | None, data: Path | None, *, as_json: bool) -> None:
+    """Find rows that were changed, removed, reordered or cut off; exit with 1 where there are any."""
+    from fairgate.entrypoints import audit_command
+    from fairgate.settings import settings_of
+
+    sys.exit(audit_command.verify(settings_of(config, _given(data=data)).data, click.echo, as_json=as_json))
+
+
+@audit.command("list")
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and records are kept.")
+@click.option("--by", help="Only what this key or person did.")
+@click.option("--what", multiple=True, help="Only rows of this kind, such as list.put; may be repeated.")
+@click.option("--about", nargs=2, metavar="KIND VALUE", help="Only rows about this; the token where it is personal.")
+@click.option("--since", type=click.DateTime(), help="Only from this time (UTC) on.")
+@click.option("--until", type=click.DateTime(), help="Only before this time (UTC).")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Rows at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def audit_list(
+    config: Path | None,
+    data: Path | None,
+    by: str | None,
+    what: tuple[str, ...],
+    about: tuple[str, str] | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Show rows, the newest first."""
+    from fairgate.entrypoints import audit_command
+    from fairgate.settings import settings_of
+
+    sought = audit_command.sought(by, what, about, since, until)
+    folder = settings_of(config, _given(data=data)).data
+    click.echo(audit_command.shown(folder, sought, limit, as_json=as_json))
+
+
+@audit.command("acknowledge")
+@_as_operator
+def audit_acknowledge(operator: Operator) -> None:
+    """Say that rows are gone which the event log vouches for, as after a backup was restored."""
+    from fairgate.entrypoints import audit_command
+
+    sys.exit(audit_command.acknowledge(operator))
 
 
 @main.command()

@@ -11,7 +11,7 @@ from fairgate.domain.event import moment
 from fairgate.entrypoints.door.actions import ActionShown, PostAction, PostUndo, action_shown, wanted_entry
 from fairgate.entrypoints.door.actions import undo as undo_action
 from fairgate.entrypoints.door.bodies import Unfit
-from fairgate.entrypoints.door.changes import LONGEST_ENTRY, switches_of
+from fairgate.entrypoints.door.changes import LONGEST_ENTRY, ErasureAnswer, erasure_answer, switches_of
 from fairgate.entrypoints.door_client import DoorClient, open_door
 from fairgate.entrypoints.operator import Operator
 from fairgate.language.durations import parse_duration
@@ -45,7 +45,7 @@ class Hands(Protocol):
         """Undo an action."""
         ...
 
-    def erase(self, account: str) -> None:
+    def erase(self, account: str) -> ErasureAnswer:
         """Make what is personal in an account's events unreadable."""
         ...
 
@@ -97,8 +97,8 @@ def switch(operator: Operator, rule: str, *, off: bool) -> int:
 def erase(operator: Operator, account: str) -> int:
     """Make what is personal in an account's events unreadable; 0."""
     with _hands(operator) as hands:
-        hands.erase(account)
-    operator.echo("erased: nothing personal of this account can be read any more, here or in backups to come")
+        done = hands.erase(account)
+    operator.echo(f"erased: {done.words}")
     return 0
 
 
@@ -123,6 +123,7 @@ class _OnData:
     def __init__(self, pipeline: Pipeline, operator: Operator) -> None:
         self._pipeline = pipeline
         self._by, self._why = operator.by, operator.why
+        self._policy = operator.settings.erasure
 
     def enter(self, name: str, value: str, length: str) -> datetime | None:
         until = self._pipeline.clock.now() + (_microseconds(length) or 0)
@@ -155,8 +156,9 @@ class _OnData:
         self._pipeline.commit()
         return action_shown(self._pipeline.engine.ledger.get(number), now)
 
-    def erase(self, account: str) -> None:
-        self._pipeline.erase(account, self._by, self._why)
+    def erase(self, account: str) -> ErasureAnswer:
+        left = self._pipeline.erase(account, self._by, self._why, self._policy.keeps)
+        return erasure_answer(account, left, self._policy.ground)
 
 
 class _ThroughDoor:
@@ -181,8 +183,8 @@ class _ThroughDoor:
     def undo(self, number: int, asked: PostUndo) -> ActionShown:
         return self._door.post_undo(number, asked)
 
-    def erase(self, account: str) -> None:
-        self._door.post_erasure(account, self._why)
+    def erase(self, account: str) -> ErasureAnswer:
+        return self._door.post_erasure(account, self._why)
 
 
 @contextmanager

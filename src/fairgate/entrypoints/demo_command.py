@@ -17,7 +17,7 @@ from rich.live import Live
 from fairgate.domain.action import Action
 from fairgate.domain.event import Event, Refusal
 from fairgate.entrypoints.access import Access
-from fairgate.entrypoints.demo_gateway import Gateway, following
+from fairgate.entrypoints.demo_gateway import Followed, following
 from fairgate.entrypoints.demo_play import Caller, Played
 from fairgate.entrypoints.demo_score import Decisions, Score, Shown, Turn
 from fairgate.entrypoints.demo_screen import Screen, line, print_summary, told, turn
@@ -103,14 +103,14 @@ class _Demo:
         if serving.done():
             await serving
             return 1
-        async with following(self._application.door.settings.data, self._clock) as gateway:
+        async with following(self._application.door.settings.data, self._clock) as followed:
             playing = asyncio.get_running_loop().run_in_executor(None, self._caller.play, port)
-            await self._show(gateway, playing, serving, server)
+            await self._show(followed, playing, serving, server)
         if not server.should_exit:
             await playing
             self._clock.run()
             print_summary(self._played, self._decisions, self._score, self._console)
-            self._console.print(told(self._live.pipeline.engine.ledger.following, gateway), highlight=False)
+            self._console.print(told(self._live.pipeline.engine.ledger.following, followed), highlight=False)
             self._farewell(port, stop=stop)
             server.should_exit |= stop  # it may have been told to meanwhile
         self._caller.stop()
@@ -120,10 +120,10 @@ class _Demo:
         return 0
 
     async def _show(
-        self, gateway: Gateway, playing: asyncio.Future[None], serving: asyncio.Task[None], server: uvicorn.Server
+        self, followed: Followed, playing: asyncio.Future[None], serving: asyncio.Task[None], server: uvicorn.Server
     ) -> None:
         """Draw until the play is over, or the server ends or is told to."""
-        screen = Screen(self._played, self._decisions, self._score, gateway)
+        screen = Screen(self._played, self._decisions, self._score, followed)
         live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
         began, drawn = time.monotonic(), 0
         with live or contextlib.nullcontext():

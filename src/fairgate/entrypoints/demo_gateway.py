@@ -16,6 +16,7 @@ import msgspec
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.backends.embedded.segment_reader import SegmentReader
+from fairgate.casework.opening import Opening
 from fairgate.enforce.messages import STANDING_CHANGED, Changed
 from fairgate.entrypoints.clerk.clerk import Clerk
 from fairgate.entrypoints.clerk.post import Post
@@ -23,6 +24,7 @@ from fairgate.entrypoints.http_server import Server, listening_at, server_for
 from fairgate.entrypoints.signing import Signer, Unsigned, Verifier, new_secret
 from fairgate.language.pack_file import pack_from_texts
 from fairgate.pipeline.projection import Projection
+from fairgate.ports.cases import Waiting
 from fairgate.ports.clock import Clock
 from fairgate.settings import DoorSettings, WebhookSettings
 from fairgate.wiring import open_records
@@ -96,9 +98,23 @@ class Gateway:
         return 204
 
 
+class Followed:
+    """What follows from the decisions of the demo: a gateway that is told, and cases that wait for a person."""
+
+    def __init__(self, gateway: Gateway, waiting: Callable[[int], Waiting], clock: Clock) -> None:
+        self.gateway = gateway
+        self.waiting = Waiting()
+        self._waiting = waiting
+        self._clock = clock
+
+    def look(self) -> None:
+        """See how many cases wait now."""
+        self.waiting = self._waiting(self._clock.now())
+
+
 @asynccontextmanager
-async def following(data: Path, clock: Clock) -> AsyncIterator[Gateway]:
-    """A gateway that a clerk tells of all that the log in a data folder says, at the pace of a clock."""
+async def following(data: Path, clock: Clock) -> AsyncIterator[Followed]:
+    """A gateway that a clerk tells of all that the log in a data folder says, and its cases, at the pace of a clock."""
     key = base64.b64decode(new_secret().removeprefix("whsec_"))
     gateway = Gateway(Verifier(key, SystemClock()))
     with ExitStack() as stack:
@@ -108,13 +124,15 @@ async def following(data: Path, clock: Clock) -> AsyncIterator[Gateway]:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log = stack.enter_context(closing(SegmentReader.open(data / "log")))
         records = stack.enter_context(open_records(data))
-        projection = Projection(log, records.ledger, [_NAME], pack_from_texts)
+        projection = Projection(log, records.ledger, [_NAME], pack_from_texts, [Opening(records.case_feed)])
         post = Post(webhook, Signer(key), SystemClock())
         clerk = Clerk(projection, log.refresh, records.outbox, {_NAME: (webhook, post)}, clock)
         working = asyncio.create_task(clerk.run())
+        followed = Followed(gateway, records.case_queue.waiting, clock)
         try:
-            yield gateway
+            yield followed
             await _caught_up(projection, gateway, working)
+            followed.look()
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from fairgate.domain.event import moment
 from fairgate.domain.windows import DAY
-from fairgate.entrypoints.demo_gateway import Gateway
+from fairgate.entrypoints.demo_gateway import Followed, Gateway
 from fairgate.entrypoints.demo_play import Played
 from fairgate.entrypoints.demo_score import Decisions, Score, Shown, Side, Turn, middle
 
@@ -44,8 +44,8 @@ _RULES_SHOWN: Final = 12
 class Screen:
     """The screen while a world is played."""
 
-    def __init__(self, played: Played, decisions: Decisions, score: Score, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, played: Played, decisions: Decisions, score: Score, followed: Followed) -> None:
+        self._followed = followed
         self._played = played
         self._decisions = decisions
         self._score = score
@@ -75,9 +75,12 @@ class Screen:
             number = decisions.actions[action]
             actions.append(f"{action} {number:,}  ", style if number else "dim")
         stands = Text("in the ledger now: ", "dim", no_wrap=True, overflow="ellipsis")
-        for action, number in _by_gravity(self._gateway):
+        gateway = self._followed.gateway
+        for action, number in _by_gravity(gateway):
             stands.append(f"{action} {number:,}  ", _STYLES[action])
-        stands.append(f"  told to another service: {self._gateway.messages:,} messages", "dim")
+        self._followed.look()
+        waiting = f"  {self._followed.waiting.open:,} cases wait for a person"
+        stands.append(f"{waiting}   another service was told {gateway.messages:,} times", "dim")
         title = "[bold]Fairgate[/]   [dim]a simulated world, decided on by a real door[/]"
         return Panel(Group(line, actions, stands), title=title, title_align="left", border_style="dim")
 
@@ -180,13 +183,16 @@ def _summary(played: Played, decisions: Decisions, score: Score) -> Iterable[str
     yield f"Of {score.honest:,} honest accounts {felt}; {unserved} were not served."
 
 
-def told(actions: int, gateway: Gateway) -> str:
-    """What went on beyond single events, and who was told, in words."""
+def told(actions: int, followed: Followed) -> str:
+    """What went on beyond single events, who was told, and what waits for a person, in words."""
+    gateway, waiting = followed.gateway, followed.waiting
     stands = ", ".join(f"{number:,} {_STANDS[action]}" for action, number in _by_gravity(gateway))
     return (
         f"\nWhat goes on beyond one event is in the ledger: {actions:,} actions that followed from decisions. A small "
         f"service on this machine was told of each by signed webhook, {gateway.messages:,} messages in all. Accounts "
-        f"now, by what it knows: {stands or 'none restricted'}."
+        f"now, by what it knows: {stands or 'none restricted'}. {waiting.open:,} cases wait for a person, about "
+        f"{waiting.minutes / 60:,.1f} hours of work; with `fairgate serve`, POST /v1/cases/next gives out the one of "
+        "which a minute is worth most."
     )
 
 

@@ -1,34 +1,46 @@
 """`fairgate desk`: the process beside the door for all that is slow. `fairgate serve` starts it by itself."""
 
+import asyncio
 import contextlib
 import logging
 import os
 import shutil
 import socket
 import sys
+from functools import partial
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
+from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
-from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.audit import DESK_FILE, DeskAudit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_drafts import Drafting
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
+from fairgate.entrypoints.desk.caseroom import Caseroom
+from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.judging import Judging
+from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.oidc import Oidc
-from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.outcomes import Outcomes
+from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
 from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.passes import passes_of
 from fairgate.monitor.logs import configure
+from fairgate.secret_file import secrets_of
 from fairgate.settings import Settings
-from fairgate.wiring import open_keys
+from fairgate.wiring import open_challengers, open_keys
 
 #: The door comes first. Where the disk's scheduler knows priorities it takes them from this, too.
 _NICER = 10
@@ -53,29 +65,41 @@ def run(settings: Settings) -> int:
         stack.enter_context(kept_fresh(access))
         listener = stack.enter_context(listening_at(settings.desk.host, settings.desk.port, _REMEDY, _BACKLOG))
         shutil.rmtree(scratch_of(settings), ignore_errors=True)  # left by workers that were killed
-        audit = Audit(desk / "audit.jsonl", clock)
-        stack.callback(audit.close)
         meters = Meters()
         jobs = Jobs(settings, clock, desk / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
+        audit = DeskAudit(records)
+        asyncio.run(audit.take_over(desk / DESK_FILE))
         door = AtTheDoor(settings.door, passes_of(settings, clock))
-        hearing = Hearing(settings, records, audit, door)
         sessions = Sessions(settings, records)
+        secrets = partial(secrets_of, settings.data, make=False)
+        outcomes = Outcomes(records, door, meters)
+        labelling = Labelling(settings.data, records, door)
+        caseroom = Caseroom(settings, records, audit)
+        runner, workers = BulkRunner(settings, records, door, access), Workers(settings)
         office = Office(
             settings=settings,
             access=access,
             audit=audit,
-            workers=Workers(settings),
+            workers=workers,
             jobs=jobs,
             upkeep=upkeep,
             meters=meters,
             records=records,
             door=door,
-            hearing=hearing,
             keys=keys,
             sessions=sessions,
             front=Front(settings, records, sessions),
             oidc=Oidc(settings, clock),
+            hearing=Hearing(settings, records, audit, door, labelling),
+            caseroom=caseroom,
+            judging=Judging(caseroom, records, door, labelling),
+            outcomes=outcomes,
+            challenging=Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters),
+            anchoring=Anchoring(records, door, secrets, settings.desk.anchor_minutes),
+            bulk=BulkDesk(records, audit, Drafting(settings, records, door, workers), runner.wake),
+            bulk_runner=runner,
+            open_case=partial(case_is_open, settings.data),
         )
         return _serve(office, listener)
 

@@ -11,7 +11,8 @@ import msgspec
 
 from fairgate.domain.errors import DoorRefused, DoorUnreachable
 from fairgate.entrypoints.door.actions import ActionShown, PostAction, PostUndo
-from fairgate.entrypoints.door.changes import PackAnswer, PostErasure, PutEntry, PutSwitch
+from fairgate.entrypoints.door.anchors import PostAnchor
+from fairgate.entrypoints.door.changes import ErasureAnswer, PackAnswer, PostErasure, PutEntry, PutSwitch
 from fairgate.entrypoints.door.http import Problems
 from fairgate.entrypoints.door.shown import EntryShown
 from fairgate.settings import DoorSettings, Settings
@@ -48,13 +49,17 @@ class DoorClient:
         """Undo an action."""
         return _decoded(self._ask("POST", f"/v1/actions/{number}/undo", asked), ActionShown)
 
-    def post_erasure(self, account: str, why: str) -> None:
+    def post_erasure(self, account: str, why: str) -> ErasureAnswer:
         """Make what is personal in an account's events unreadable."""
-        self._ask("POST", "/v1/erasures", PostErasure(account, why))
+        return _decoded(self._ask("POST", "/v1/erasures", PostErasure(account, why)), ErasureAnswer)
 
     def post_reload(self) -> PackAnswer:
         """Let the pack go live as its folder has it now."""
         return _decoded(self._ask("POST", "/v1/reload"), PackAnswer)
+
+    def post_anchor(self, anchor: PostAnchor) -> None:
+        """Let the log vouch for the audit log."""
+        self._ask("POST", "/v1/audit/anchors", anchor)
 
     def _ask(
         self, method: str, path: str, body: msgspec.Struct | None = None, params: dict[str, str] | None = None
@@ -90,9 +95,18 @@ def open_door(settings: Settings, url: str | None, key: str | None) -> Iterator[
 
 def url_of(settings: DoorSettings) -> str:
     """Where a door with these settings answers."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - not listened at
-    scheme = "http" if settings.tls_cert is None else "https"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return url_at(settings.host, settings.port, tls=settings.tls_cert is not None)
+
+
+def url_at(host: str, port: int, *, tls: bool) -> str:
+    """Where something that listens at a host and port answers on this machine."""
+    host = reached(host)
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def reached(host: str) -> str:
+    """The address by which this machine reaches what listens at one; all addresses are its own."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what others listen at: nothing does here
 
 
 def _decoded(answer: httpx.Response, shape: type[_Answer]) -> _Answer:

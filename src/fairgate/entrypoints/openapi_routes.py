@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from fairgate.entrypoints.door.anchors import AnchorAnswer, PostAnchor
 from fairgate.entrypoints.door.answers import Decided, Result, Results
 from fairgate.entrypoints.door.changes import (
     ErasureAnswer,
@@ -16,6 +17,7 @@ from fairgate.entrypoints.door.changes import (
     SpokenOf,
 )
 from fairgate.entrypoints.door.http import Problem
+from fairgate.entrypoints.door.memory import MemoryAnswer, PostMemory, RememberedAnswer, WaitingShown
 from fairgate.entrypoints.door.reads import PAGE
 from fairgate.entrypoints.door.shown import (
     DecisionAnswer,
@@ -41,6 +43,12 @@ _USER = "We saw many new accounts from your network."
 _EVENT_CODES = ("missing", "mistyped", "unknown_type", "invalid", "ahead", "late")
 _DEADLINE = Parameter("header", "Fairgate-Deadline-Ms", "how long to wait at most, 1 to 60,000 milliseconds", 50)
 _SITE = Parameter("header", "Fairgate-Call-Site", "the call site whose policy answers if need be", "default")
+_WHY = Parameter(
+    "header",
+    "Fairgate-Reason",
+    "why personal values are to be shown to a key with the scope `personal`: 3 to 300 characters, or `case 12`",
+    "a complaint, ticket 4711",
+)
 _LIST = Parameter("path", "name", "the list", "blocked_cards", required=True)
 _VALUE = Parameter("path", "value", "a value of the list's entity", "card_1", required=True)
 _ENTRY = EntryShown("blocked_cards", "t1:9f2c5d0e8b7a46139f2c5d0e8b7a4613", _NEXT_WEEK, "fraud desk", "reported stolen")
@@ -114,7 +122,16 @@ _ENTITY = EntityAnswer(
     lists=[],
 )
 _REFUSED = Problem("missing", "data.account is required", "data.account")
-_SAID = PostLabel(SpokenOf(source="sign-up service", id="01HZX4"), bad=True, kind="free_credits", said_by="reviewer")
+_SAID = PostLabel(
+    SpokenOf(source="sign-up service", id="01HZX4"),
+    bad=True,
+    kind="free_credits",
+    said_by="reviewer",
+    source="case",
+    confidence=0.9,
+    selected_by="throwaway_burst",
+    propensity=1.0,
+)
 
 #: By method and path. A route without an entry stops the document from being made.
 DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
@@ -140,8 +157,9 @@ DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
             (
                 Parameter("path", "id", "the log's number, or with `source` the event's id", "4711", required=True),
                 Parameter("query", "source", "the event's source, where `id` is its id", "sign-up service"),
+                _WHY,
             ),
-            problems={400: ("no_source",), 404: ("no_decision",)},
+            problems={400: ("no_source",), 404: ("no_decision",), 503: ("late",)},
         ),
         ("GET", "/v1/entities/{kind}/{value}"): Described(
             "What is remembered of an entity now, and the lists it is in. One never met has `seen` false.",
@@ -149,8 +167,9 @@ DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
             (
                 Parameter("path", "kind", "the kind of entity, such as account or ip", "account", required=True),
                 Parameter("path", "value", "its value, in any spelling, or its token", "acc_1", required=True),
+                _WHY,
             ),
-            problems={404: ("unknown_kind",), 422: ("invalid",)},
+            problems={404: ("unknown_kind",), 422: ("invalid",), 503: ("late",)},
         ),
         ("GET", "/v1/lists"): Described(
             "The lists of the pack.",
@@ -205,11 +224,39 @@ DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
                 429: ("busy",),
             },
         ),
+        ("GET", "/v1/memory"): Described(
+            "How much is remembered of banned accounts, and which bans nobody has looked up, at most a hundred.",
+            MemoryAnswer(412, [WaitingShown(17, "acc_1", _MOMENT, ["cards_of_banned"])]),
+        ),
+        ("POST", "/v1/memory"): Described(
+            "Remember a ban by tokens of what its account used, in place of what it was remembered by.",
+            RememberedAnswer(17, 1, datetime(2027, 1, 5, 10, 31, 12, tzinfo=UTC)),
+            body=PostMemory(17, {"cards_of_banned": ["t1:9f2c5d0e8b7a46139f2c5d0e8b7a4613"]}, "what acc_1 used"),
+            problems={
+                400: ("malformed",),
+                404: ("no_action",),
+                409: ("not_remembered",),
+                422: ("mistyped", "too_many", "invalid", "no_reason"),
+            },
+        ),
         ("POST", "/v1/erasures"): Described(
             "Make what is personal in an account's events unreadable, for ever. What was counted stays counted.",
-            ErasureAnswer("acc_1"),
+            ErasureAnswer(
+                "acc_1",
+                "nothing personal of this account can be read any more, here or in backups to come; 2 tokens of what it"
+                " used stay in lists until 2026-07-04 to know it again (fraud prevention, see our notice 4.2)",
+                2,
+                datetime(2026, 7, 4, 10, 31, 12, tzinfo=UTC),
+                "fraud prevention, see our notice 4.2",
+            ),
             body=PostErasure("acc_1", "asked for by its owner, request 4711"),
             problems={400: ("malformed",), 404: ("nothing_sealed",), 422: ("mistyped", "no_reason")},
+        ),
+        ("POST", "/v1/audit/anchors"): Described(
+            "Let the event log vouch for the audit log as it is now. The desk posts these by itself.",
+            AnchorAnswer(4711),
+            body=PostAnchor(4711, "9f" * 32, 1, "5b" * 32),
+            problems={400: ("malformed",), 403: ("not_signed",), 422: ("mistyped",), 503: ("no_secret",)},
         ),
         ("POST", "/v1/reload"): Described(
             "Let the pack go live as its folder has it now, while events are taken. `fairgate reload` prepares that.",

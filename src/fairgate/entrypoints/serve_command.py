@@ -1,13 +1,17 @@
 """`fairgate serve`: the door, until it is told to stop."""
 
 import contextlib
+import logging
 import resource
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fairgate.backends.embedded.clock import SystemClock
+from fairgate.domain.audit import Head, signed
+from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.access import Access, kept_fresh, require_keys
+from fairgate.entrypoints.door.anchors import record_of
 from fairgate.entrypoints.door.asgi import Application
 from fairgate.entrypoints.door.connection import Connection
 from fairgate.entrypoints.door.door import Door, Live
@@ -23,8 +27,9 @@ from fairgate.monitor.metrics import DoorMetrics
 from fairgate.monitor.traces import NoTraces
 from fairgate.pipeline.online import Outcome
 from fairgate.ports.traces import Traces
+from fairgate.secret_file import secrets_of
 from fairgate.settings import DoorSettings, Settings, settings_of
-from fairgate.wiring import LivePipeline, calm_collector, open_keys, traces_from
+from fairgate.wiring import LivePipeline, calm_collector, existing_records, open_challengers, open_keys, traces_from
 
 #: Connections that may wait to be accepted.
 _BACKLOG = 2_048
@@ -32,6 +37,7 @@ _BACKLOG = 2_048
 _IDLE_SECONDS = 60
 #: Files that a process has open beside its connections.
 _FILES = 256
+_log = logging.getLogger(__name__)
 
 
 def run(config: Path | None, given: Mapping[str, object]) -> int:
@@ -53,10 +59,12 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
                 live, settings, access, traces=traces, beside=lambda: Beside(_reading_of(desk), _reading_of(clerk))
             )
         )
+        stack.callback(_anchor, live, settings)  # when the processes beside it have ended
         calm_collector()
         listener = stack.enter_context(listening(settings.door))
         allow_files(settings.door.connections + _FILES)
         if desk is not None:
+            open_challengers(settings)  # which raises here what would keep the desk from starting
             stack.enter_context(desk)
         if clerk is not None:
             check_webhooks(settings)
@@ -64,6 +72,19 @@ def run(config: Path | None, given: Mapping[str, object]) -> int:
         stop_on_signals(server)
         server.run(sockets=[listener])
     return 0
+
+
+def _anchor(live: LivePipeline, settings: Settings) -> None:
+    """Let the log vouch for the audit log as it is left. What can't be vouched for now is the next time."""
+    try:
+        with existing_records(settings.data) as records:
+            head = Head() if records is None else records.audit.head()
+        if head.rows and "pipeline" in vars(live):  # else it is just being made anew
+            pipeline = live.pipeline
+            pipeline.note(record_of(signed(head, secrets_of(settings.data, make=False)), pipeline.clock.now()))
+            pipeline.commit()
+    except FairgateError:
+        _log.exception("the audit log's last rows are not anchored yet")
 
 
 def check_webhooks(settings: Settings) -> None:

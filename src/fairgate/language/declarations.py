@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from fairgate.domain.action import Action
-from fairgate.domain.pack import ActionSpec, Attribute, EventType, ListSpec, Pack, Place
+from fairgate.domain.pack import ActionSpec, Attribute, EventType, ListSpec, Pack, Place, Remembers
 from fairgate.language.aggregates import AGGREGATES
 from fairgate.language.functions import FUNCTIONS
 from fairgate.language.places import KEY, Path
@@ -19,6 +19,8 @@ RESERVED = frozenset({"time", "list", "known", "id", "type", "after", "repeat", 
 
 _EVENT_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _LONGEST_NAME = 100
+#: Accounts that may share an identifier which is still remembered as somebody's.
+_MOST_SHARED = 100
 #: Bad entries of one list that are told, so that a file of the wrong kind doesn't drown the rest.
 _MOST_ENTRIES_TOLD = 3
 
@@ -133,6 +135,36 @@ class Declarations:
         kind, _ = self.entity_types[spec.entity]
         if kind in self.semantics:
             self.entries(spec, self.semantics[kind])
+        if spec.remembers is not None:
+            self.remembers(spec, spec.remembers)
+
+    def remembers(self, spec: ListSpec, how: Remembers) -> None:
+        """Note what is wrong with how a list is filled by itself."""
+        if not how.actions:
+            hint = 'of = ["ban"], or ["ban", "suspend"]'
+            self.pointer.note(spec.place, ("remembers", "of"), "no action is named", hint)
+        if not 1 <= how.shared_by <= _MOST_SHARED:
+            what = f"`shared_by` is a whole number from 1 to {_MOST_SHARED}"
+            self.pointer.note(spec.place, ("remembers", "shared_by"), what)
+        if spec.effect == Action.ALLOW:
+            hint = "take the effect away, or let rules ask for the list"
+            self.pointer.note(spec.place, ("effect",), "whoever is remembered would be spared", hint)
+        if not how.on:
+            self.pointer.note(spec.place, ("remembers", "on"), "no event type is named", 'on = "account.signup"')
+        if self.all_exist(how.on, spec.place, "remembers"):
+            for name in how.on:
+                self.seen_with(spec, self.pack.event_types[name])
+
+    def seen_with(self, spec: ListSpec, event_type: EventType) -> None:
+        """Note an event type that tells of no account, or of nothing that a list can remember of it by tokens."""
+        keys, attributes = ("remembers", "on"), event_type.attributes
+        if event_type.attribute("account") is None:
+            self.pointer.note(spec.place, keys, f"{event_type.name} has no attribute `account`")
+        if not any(each.entity == spec.entity for each in attributes):
+            self.pointer.note(spec.place, keys, f"{event_type.name} has no entity `{spec.entity}`")
+        if any(each.entity == spec.entity and not each.personal for each in attributes):
+            what = f"the entity `{spec.entity}` is not personal, and only what has tokens is remembered"
+            self.pointer.note(spec.place, ("entity",), what, "mark it as personal = true")
 
     def action(self, spec: ActionSpec) -> None:
         """Note the faults of what is said of an action."""

@@ -78,7 +78,7 @@ class Documents:
             tables += [(file, (section, name), each) for name, each in value.items()]
         elif written.startswith("[[") and isinstance(value, list):
             tables += [(file, (section, index), each) for index, each in enumerate(value)]
-        elif section in ("pack", "appeal", "source") and isinstance(value, dict):
+        elif section in ("pack", "appeal", "bulk", "cases", "source") and isinstance(value, dict):
             tables.append((file, (section,), value))
         else:
             self._problems.add(self.place(file, (section,)), f"`{section}` is written {written}")

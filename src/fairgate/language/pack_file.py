@@ -2,16 +2,21 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import TypeVar
 
+import msgspec
+
 from fairgate.domain.action import ACTIONS, Action
+from fairgate.domain.memory import LONGEST_MEMORY
 from fairgate.domain.pack import (
     ActionSpec,
     Appeal,
     Attribute,
+    Bulk,
+    CaseTerms,
     EventType,
     Feature,
     ListSpec,
@@ -19,6 +24,7 @@ from fairgate.domain.pack import (
     Pack,
     Place,
     Reason,
+    Remembers,
     Rule,
     RuleTest,
     Segment,
@@ -28,25 +34,31 @@ from fairgate.domain.pack import (
     Text,
 )
 from fairgate.domain.windows import DAY
+from fairgate.language.bulk_table import bulk_faults
 from fairgate.language.documents import Documents
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.pack_tables import (
     ActionTable,
     AppealTable,
     AttributeTable,
+    BulkTable,
+    CasesTable,
     EventTable,
     FeatureTable,
     ListTable,
     PackTable,
     ReasonTable,
+    RemembersTable,
     RuleTable,
     SegmentTable,
     SourceTable,
+    Table,
 )
 from fairgate.language.places import Path
 from fairgate.language.problems import Problems, one_of
 
 T = TypeVar("T")
+_Table = TypeVar("_Table", bound=Table)
 
 #: How much later than its row an event may be.
 LONGEST_DELAY = 3_650 * DAY
@@ -54,6 +66,10 @@ LONGEST_DELAY = 3_650 * DAY
 LONGEST_ACTION = 3_650 * DAY
 #: For how many days an action may be appealed against.
 LONGEST_APPEAL = 3_650
+#: Hours or minutes of one case.
+MOST_AT_STAKE = 1_000_000
+
+_NUMBERS = ("number", "integer")
 
 _MODE = re.compile(r"(?P<word>shadow|live)|canary (?P<percent>\d{1,2}(?:\.\d{1,6})?)%")
 
@@ -124,6 +140,8 @@ class _Loader:
             lists=MappingProxyType(lists),
             actions=MappingProxyType({each.action: each for each in actions.values()}),
             appeal=self.appeal(),
+            bulk=self.bulk(event_types),
+            cases=self.case_terms(event_types),
             source=sources[0] if sources else None,
             digest=digest,
             files=MappingProxyType(dict(self.files)),
@@ -210,6 +228,7 @@ class _Loader:
                 places=tuple(
                     self.place(file, (*path, "tests", index, "events", one)) for one in range(len(each.events))
                 ),
+                listed=MappingProxyType({name: tuple(values) for name, values in each.listed.items()}),
             )
             for index, each in enumerate(table.tests)
         )
@@ -242,7 +261,20 @@ class _Loader:
             entries = (*table.entries, *self.listed(table.file, self.place(file, (*path, "file"))))
             effect = ACTIONS[table.effect] if table.effect else None
             place = self.place(file, (*path, "name"))
-            yield table.name, ListSpec(table.name, table.about, table.entity, effect, table.reason, entries, place)
+            remembers = self.remembers(file, (*path, "remembers"), table.remembers)
+            words = (table.name, table.about, table.entity, effect, table.reason)
+            yield table.name, ListSpec(*words, entries, place, remembers)
+
+    def remembers(self, file: str, path: Path, table: RemembersTable | None) -> Remembers | None:
+        """How a list is filled by itself, where it is."""
+        if table is None:
+            return None
+        length = parse_duration(table.length)
+        if not length or length > LONGEST_MEMORY:
+            what, hint = f"`{table.length}` is no time to remember somebody for", f"at most {LONGEST_MEMORY // DAY}d"
+            self.problems.add(self.place(file, (*path, "for")), what, width=len(table.length), hint=f"{hint}: {HINT}")
+        actions = frozenset(ACTIONS[word] for word in table.of)
+        return Remembers(actions, _several(table.on), length or 0, table.shared_by)
 
     def listed(self, name: str | None, place: Place) -> Iterable[str]:
         """The entries in a list's file: one a line, `#` starts a comment."""
@@ -291,14 +323,46 @@ class _Loader:
 
     def appeal(self) -> Appeal | None:
         """How actions are appealed against, where the pack says so."""
-        tables = list(self.documents.tables("appeal", AppealTable))
-        for file, path, table in tables:
+        for file, path, table in self.single("appeal", AppealTable):
             if not 0 < table.days <= LONGEST_APPEAL:
                 what = f"an appeal can be made for 1 to {LONGEST_APPEAL:,} days"
                 self.problems.add(self.place(file, (*path, "days")), what)
+            return Appeal(table.text, table.days)
+        return None
+
+    def case_terms(self, event_types: Mapping[str, EventType]) -> CaseTerms | None:
+        """When a decision opens a case, where the pack says so."""
+        for file, path, table in self.single("cases", CasesTable):
+            for name in ("hours", "minutes"):
+                if not 0 < getattr(table, name) <= MOST_AT_STAKE:
+                    what = f"`{name}` is a number above 0 and at most {MOST_AT_STAKE:,}"
+                    self.problems.add(self.place(file, (*path, name)), what)
+            opens_from = ACTIONS[table.opens_from]
+            if opens_from == Action.ALLOW:
+                self.problems.add(self.place(file, (*path, "from")), "every event would open a case")
+            counted = {each.name for kind in event_types.values() for each in kind.attributes if each.type in _NUMBERS}
+            if table.cost is not None and table.cost not in counted:
+                what = f"no event type has a number `{table.cost}`"
+                self.problems.add(self.place(file, (*path, "cost")), what, hint=one_of(table.cost, counted))
+            return CaseTerms(opens_from, table.cost, table.hours, table.minutes)
+        return None
+
+    def single(self, section: str, shape: type[_Table]) -> Iterator[tuple[str, Path, _Table]]:
+        """The one table of a section; none where there is none."""
+        tables = list(self.documents.tables(section, shape))
         if len(tables) > 1:
-            self.problems.add(self.place(*tables[1][:2]), "a pack has at most one [appeal]")
-        return Appeal(tables[0][2].text, tables[0][2].days) if tables else None
+            self.problems.add(self.place(*tables[1][:2]), f"a pack has at most one [{section}]")
+        yield from tables[:1]
+
+    def bulk(self, event_types: Mapping[str, EventType]) -> Bulk | None:
+        """How it is known what accounts pay and when they began, where the pack says so."""
+        tables = list(self.documents.tables("bulk", BulkTable))
+        for file, path, table in tables:
+            for member, what in bulk_faults(table, event_types):
+                self.problems.add(self.place(file, (*path, member)), what)
+        if len(tables) > 1:
+            self.problems.add(self.place(*tables[1][:2]), "a pack has at most one [bulk]")
+        return Bulk(*msgspec.structs.astuple(tables[0][2])) if tables else None
 
     def source(self, file: str, path: Path, table: SourceTable) -> Source:
         events = []

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 ActionWord = Literal["allow", "watch", "throttle", "challenge", "hold", "suspend", "ban"]
+GraveWord = Literal["suspend", "ban"]
 #: The evidence groups; two of them together are independent evidence.
 Group = Literal["network", "device", "payment", "identity", "behaviour"]
 
@@ -55,6 +56,7 @@ class RuleTestTable(Table, frozen=True):
     fires: bool
     events: list[dict[str, Any]]
     about: str = ""
+    listed: dict[str, list[str]] = {}
 
 
 class RuleTable(Table, frozen=True):
@@ -101,6 +103,15 @@ class SegmentTable(Table, frozen=True):
     costs: dict[ActionWord, CostTable] = {}
 
 
+class RemembersTable(Table, frozen=True, rename={"length": "for"}):
+    """How a list is filled by itself."""
+
+    of: list[GraveWord]
+    on: str | list[str]
+    length: str
+    shared_by: int = 3
+
+
 class ListTable(Table, frozen=True):
     """[[list]]."""
 
@@ -111,6 +122,7 @@ class ListTable(Table, frozen=True):
     reason: str = ""
     entries: list[str] = []
     file: str | None = None
+    remembers: RemembersTable | None = None
 
 
 class ActionTable(Table, frozen=True, rename={"length": "for"}):
@@ -130,6 +142,24 @@ class AppealTable(Table, frozen=True):
 
     text: str
     days: int = 180
+
+
+class CasesTable(Table, frozen=True, rename={"opens_from": "from"}):
+    """[cases]."""
+
+    opens_from: ActionWord
+    cost: str | None = None
+    hours: float = 24.0
+    minutes: float = 5.0
+
+
+class BulkTable(Table, frozen=True):
+    """[bulk]."""
+
+    paid: str = ""
+    amount: str = ""
+    paid_if: dict[str, str] = {}
+    begins: str = ""
 
 
 class SourceEventTable(Table, frozen=True):
@@ -153,7 +183,7 @@ class SourceTable(Table, frozen=True):
     time_format: Literal["s", "ms", "us"] | None = None
 
 
-#: How each section is written, and the shape of one of its tables. Of [pack], [appeal] and [source] there is one.
+#: How each section is written, and the shape of one of its tables. Of [pack] and others like it there is one.
 SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "pack": ("[pack]", PackTable),
     "event": ('[event."name"]', EventTable),
@@ -164,5 +194,7 @@ SECTIONS: dict[str, tuple[str, type[Table]]] = {
     "list": ("[[list]]", ListTable),
     "action": ("[action.name]", ActionTable),
     "appeal": ("[appeal]", AppealTable),
+    "bulk": ("[bulk]", BulkTable),
+    "cases": ("[cases]", CasesTable),
     "source": ("[source]", SourceTable),
 }

@@ -1,5 +1,7 @@
 """From the decision on an event to what goes on beyond it, and what stands about an event's entities."""
 
+from collections.abc import Callable
+
 from fairgate.decide.policy import Brakes, Policy
 from fairgate.decide.reasons import reasons_of
 from fairgate.domain.action import Action
@@ -13,10 +15,15 @@ from fairgate.language.checked import CheckedPack
 
 
 class Enforcing:
-    """The ledger of an engine, and what its events do to it. Times are the log's clock."""
+    """The ledger of an engine, and what its events do to it. Times are the log's clock.
 
-    def __init__(self, checked: CheckedPack, tokens: Tokens, policy: Policy, brakes: Brakes) -> None:
-        self.ledger = Ledger(checked.pack.actions)
+    `told` is told of every entry that is taken in.
+    """
+
+    def __init__(
+        self, checked: CheckedPack, tokens: Tokens, policy: Policy, brakes: Brakes, told: Callable[[Entry], None]
+    ) -> None:
+        self.ledger = Ledger(checked.pack.actions, told=told)
         self._pack = checked.pack
         self._policy = policy
         self._brakes = brakes

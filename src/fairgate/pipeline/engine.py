@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from fairgate.decide.policy import ALL_RULES, Brakes, Finding, Policy, Weight, weight_of
-from fairgate.detect.lists import Lists
+from fairgate.detect.ban_memory import BanMemory
+from fairgate.detect.lists import Lists, Told
 from fairgate.detect.rules import Detector, Why, compile_detector
 from fairgate.domain.action import Action
 from fairgate.domain.event import Decision, Event
@@ -33,6 +35,7 @@ FeatureValue: TypeAlias = float | str | bool | int | None
 
 #: Events that one call of the kernel takes; more gains nothing.
 BATCH = 4_096
+_NO_OLDER: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
@@ -87,12 +90,19 @@ class Counts:
 class Engine:
     """Decides on events in the order given. The same events after the same state give the same bytes.
 
-    `secret` (256 bits, of a version) keys the hashes, the tokens and the canary draws. One caller at a time. After an
-    exception the state is undefined: the engine must be rebuilt from snapshot and log.
+    `secret` (256 bits, of a version) keys the hashes, the tokens and the canary draws; tokens that were put in lists
+    under `older` versions still stand for their texts. One caller at a time. After an exception the state is undefined:
+    the engine must be rebuilt from snapshot and log.
     """
 
     def __init__(
-        self, checked: CheckedPack, secret: int, open_rows: Callable[[Program], FeatureRows], *, version: int = 1
+        self,
+        checked: CheckedPack,
+        secret: int,
+        open_rows: Callable[[Program], FeatureRows],
+        *,
+        version: int = 1,
+        older: Mapping[int, int] = _NO_OLDER,
     ) -> None:
         self.checked = checked
         self.tokens = Tokens(secret, version)
@@ -101,12 +111,13 @@ class Engine:
         self._open_rows = open_rows
         self.rows = open_rows(self.plan.program)
         self.texts = Texts()
-        self.lists = Lists(checked, self.tokens)
+        self.lists = Lists(checked, self.tokens, tuple(Tokens(each, at) for at, each in sorted(older.items())))
+        self.memory = BanMemory(checked.pack, self.lists)
         self.brakes = Brakes(frozenset(rule.name for rule in checked.pack.rules if rule.daily_cap is not None))
         self.clock = 0
         self.counts = Counts()
         self._policy = Policy(checked, salt_of(secret, "draws"), self.brakes)
-        self._enforcing = Enforcing(checked, self.tokens, self._policy, self.brakes)
+        self._enforcing = Enforcing(checked, self.tokens, self._policy, self.brakes, self.memory.told)
         self._stages = {name: self._stage(name) for name in checked.pack.event_types}
         self._requests: NDArray[np.uint64] = np.zeros((BATCH, max(1, self.plan.program.request_words)), np.uint64)
         self._answers: NDArray[np.float64] = np.zeros((BATCH, max(1, self.plan.program.outs)), np.float64)
@@ -134,6 +145,7 @@ class Engine:
         """Forget all that happened and was said: what was compiled is kept, and that is most of the making."""
         self.rows = self._open_rows(self.plan.program)
         self.texts.clear()
+        self.memory.reset()
         self.lists.reset()
         self.brakes.reset()
         self.ledger.reset()
@@ -180,6 +192,20 @@ class Engine:
         """
         found = self._entities.of(kind, value, self.clock)
         return Subject(kind, found.token or found.value)
+
+    def put_in_list(self, name: str, value: str, until: int, told: Told, now: int) -> None:
+        """Let a value stand in a list until a time; one that has passed takes it off, whatever put it there.
+
+        Raises `NoSuchList` or `BadEntry`.
+        """
+        self.lists.put(name, value, until, told)
+        if until <= now:
+            self.memory.take_off(name, self.lists.entry(name, value).value)
+
+    def forget_texts(self) -> None:
+        """Hold no text of late any more: somebody was erased."""
+        self.tokens.forget()
+        self.lists.forget_texts()
 
     @property
     def ledger(self) -> Ledger:

@@ -11,12 +11,14 @@ from fairgate.domain.ledger import Undone
 from fairgate.ingest.decode import Taken
 from fairgate.ingest.wire import Wire
 from fairgate.pipeline.engine import BATCH, Engine
+from fairgate.pipeline.noted import AnchorRecord, ReadRecord
 from fairgate.pipeline.records import (
     Change,
     EraseRecord,
     EventRecord,
     LedgerRecord,
     ListRecord,
+    MemoryRecord,
     PackRecord,
     RecordReader,
     RestatedRecord,
@@ -70,24 +72,34 @@ def take_in(engine: Engine, reader: RecordReader, piece: Piece) -> None:
         case ListRecord():
             _enter(engine, reader, piece)
         case EraseRecord():
-            engine.tokens.forget()
+            engine.forget_texts()
         case SwitchRecord():
             engine.brakes.switch(piece.rule, off=piece.off)
+        case LedgerRecord() | UndoRecord() | MemoryRecord():
+            _act(engine, piece)
+        case RestatedRecord():
+            engine.clock = max(engine.clock, piece.clock)
+        case SubjectsRecord() | ReadRecord() | AnchorRecord():
+            pass  # nothing is decided by it
+
+
+def _act(engine: Engine, piece: LedgerRecord | UndoRecord | MemoryRecord) -> None:
+    """What was done to somebody, or is remembered of it."""
+    match piece:
         case LedgerRecord():
             engine.ledger.restore(piece.entries, piece.following)
         case UndoRecord():
             engine.ledger.undo(piece.numbers, Undone(piece.received, piece.by, piece.why))
-        case RestatedRecord():
-            engine.clock = max(engine.clock, piece.clock)
-        case SubjectsRecord():
-            pass  # nothing is decided by it
+        case MemoryRecord():
+            for memory in piece.memories:
+                engine.memory.take(memory)
 
 
 def _enter(engine: Engine, reader: RecordReader, entry: ListRecord) -> None:
     value = listed_value(entry, reader)
     if value is not None:
         with suppress(NoSuchList, BadEntry):
-            engine.lists.put(entry.list, value, entry.until, Told(entry.by, entry.why))
+            engine.put_in_list(entry.list, value, entry.until, Told(entry.by, entry.why), entry.received)
 
 
 def listed_value(entry: ListRecord, reader: RecordReader) -> str | None:

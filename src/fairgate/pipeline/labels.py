@@ -14,8 +14,6 @@ from fairgate.ingest.wire import Wire
 from fairgate.language.problems import one_of
 from fairgate.pipeline.explain import Explanation
 
-#: The source of every label that is given to the door.
-SOURCE = "fairgate/labels"
 _ID_BYTES = 16
 
 
@@ -23,12 +21,13 @@ _ID_BYTES = 16
 class Said:
     """What somebody says of an event: whether it was bad, and more, by attributes of the label type.
 
-    `type` is the label type, or empty where only one speaks of such events. `id` tells labels apart that say the same.
+    `bad` is None where they looked and could not tell. `type` is the label type, or empty where only one speaks of
+    such events. `id` tells labels apart that say the same.
     """
 
     by: str
-    bad: bool
-    more: Mapping[str, str]
+    bad: bool | None
+    more: Mapping[str, str | float]
     type: str
     id: str
 
@@ -36,7 +35,8 @@ class Said:
 def label_event(pack: Pack, wires: Mapping[str, Wire], spoken_of: Explanation, said: Said, now: int) -> Event:
     """The event of a label, timed now: it has the attributes of the event spoken of that its type declares too.
 
-    The same said again by the same has the same id. Raises `BadLabel`.
+    It has the source of the event, by which it is known whose id `of` is. The same said again by the same has the same
+    id. Raises `BadLabel`.
     """
     label = _label_type(pack, spoken_of.record.type, said.type)
     record, wire = spoken_of.record, wires[label.name]
@@ -52,7 +52,7 @@ def label_event(pack: Pack, wires: Mapping[str, Wire], spoken_of: Explanation, s
     except msgspec.ValidationError as error:
         raise BadLabel(f"{label.name} can't be made of what {record.type} has: {error}") from error
     words = msgspec.json.encode([record.source, record.id, said.by, label.name, told, said.id], order="sorted")
-    return Event(SOURCE, blake2b(words, digest_size=_ID_BYTES).hexdigest(), label.name, now, now, data)
+    return Event(record.source, blake2b(words, digest_size=_ID_BYTES).hexdigest(), label.name, now, now, data)
 
 
 def _label_type(pack: Pack, event_type: str, wanted: str) -> EventType:

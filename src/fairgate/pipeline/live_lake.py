@@ -1,6 +1,7 @@
 """The lake together with the events that are not in it yet: what people ask."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -61,6 +62,20 @@ class LiveLake:
             return pl.concat([self.lake.scan(event_type, tail.start), newest], how="diagonal_relaxed")
         except NotInLake:
             return newest
+
+    def frames(self, event_types: Iterable[str]) -> tuple[dict[str, pl.LazyFrame], int]:
+        """As `frame`, for each type that there are rows of; and how many of the latest events they don't have."""
+        tail = self._compaction.tail(self._refresh)
+        found = {}
+        for name in event_types:
+            rows = []
+            with suppress(NotInLake):
+                rows.append(self.lake.scan(name, tail.start))
+            if name in tail.frames:
+                rows.append(tail.frames[name].lazy())
+            if rows:
+                found[name] = pl.concat(rows, how="diagonal_relaxed")
+        return found, tail.left_out
 
     def _unsealed(self, key: int, sealed: bytes) -> Sequence[object] | None:
         opened = self._opened(key, sealed)

@@ -1,27 +1,39 @@
 """The live path: decode -> repeats -> engine -> log. What is answered has been decided once, and is in the log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
 import numpy as np
 
+from fairgate.detect.ban_memory import ACCOUNT, remembering
 from fairgate.detect.lists import Told
 from fairgate.domain.action import Action
-from fairgate.domain.errors import NoSuchRecord, NothingSealed, PipelineStopped
+from fairgate.domain.errors import (
+    BadEntity,
+    NoSuchEntityKind,
+    NoSuchRecord,
+    NothingSealed,
+    NotRemembered,
+    PipelineStopped,
+)
 from fairgate.domain.event import Decision, Event, Refusal
-from fairgate.domain.ledger import Entry, Undone
+from fairgate.domain.ledger import Entry, Subject, Undone
+from fairgate.domain.memory import Memory, Remembered
 from fairgate.domain.secret import is_token_text
 from fairgate.domain.windows import DAY
 from fairgate.ingest.decode import Decoder, Taken
 from fairgate.pipeline.engine import Engine, Judged
 from fairgate.pipeline.explain import Explainer
 from fairgate.pipeline.lookup import Lookup
+from fairgate.pipeline.noted import Noted
 from fairgate.pipeline.records import (
     EraseRecord,
     EventRecord,
     LedgerRecord,
     ListRecord,
+    MemoryRecord,
     Recorder,
     RestatedRecord,
     SwitchRecord,
@@ -145,7 +157,7 @@ class Pipeline:
         else:
             record = ListRecord(now, name, canonical, until, by, why)
         self._append_said(record)
-        lists.put(name, canonical, until, Told(by, why))
+        self.engine.put_in_list(name, canonical, until, Told(by, why), now)
 
     def switch(self, rule: str, by: str, why: str, *, off: bool) -> None:
         """Switch a rule, or all enforcement (`*`), off or on again."""
@@ -175,21 +187,84 @@ class Pipeline:
             self.log.append(encode(UndoRecord(now, open_, by, why)))
             ledger.undo(open_, Undone(now, by, why))
 
-    def erase(self, account: str, by: str, why: str) -> None:
-        """Make what is personal in an account's events unreadable for ever, here and in every copy without its key.
+    def note(self, record: Noted) -> None:
+        """Note something for the audit log. Durable with the next commit."""
+        self._check_running()
+        self.log.append(encode(record))
 
-        Durable when this returns. Features go on: what was counted stays counted. Raises `NothingSealed`, and
-        `KeysUnusable` where the key can't be overwritten: the next start does it then.
+    def remember(self, number: int, found: Mapping[str, Sequence[str]], by: str, why: str) -> Memory:
+        """Remember an action by tokens of what its account used, by list, each as long as its list says.
+
+        What was remembered of the action before is forgotten. Raises `NoSuchEntry`, and `NotRemembered` where it was
+        undone, or one of the lists does not remember such actions.
         """
         self._check_running()
-        numbers = self._seals.numbers_of(account)
-        if not numbers:
+        entry, engine = self.engine.ledger.get(number), self.engine
+        lengths = {
+            each.name: each.remembers.length
+            for each in remembering(engine.checked.pack.lists.values(), entry.action)
+            if each.remembers is not None
+        }
+        if entry.undone is not None or entry.subject.kind != ACCOUNT or not found.keys() <= lengths.keys():
+            raise NotRemembered(number)
+        items = tuple(
+            Remembered(name, token, entry.starts + lengths[name])
+            for name, tokens in found.items()
+            for token in dict.fromkeys(tokens)
+        )
+        memory = Memory(number, entry.subject, items, engine.memory.until(entry))
+        self._remember([memory], by, why)
+        return memory
+
+    def erase(self, account: str, by: str, why: str, keep: int | None = None) -> list[Memory]:
+        """Make what is personal in an account's events unreadable for ever, here and in every copy without its key.
+
+        Durable when this returns. Features go on: what was counted stays counted. What the account's bans are
+        remembered by goes, too, unless it may be kept for so long from now (microseconds); returns what is left of it.
+        Raises `NothingSealed`, and `KeysUnusable` where the key can't be overwritten: the next start does it then.
+        """
+        self._check_running()
+        numbers, now = self._seals.numbers_of(account), self.clock.now()
+        subject = self._subject(account)
+        memories = self._left_of(subject, now, keep)
+        if not numbers and not memories and (subject is None or not self.engine.ledger.of(subject)):
             raise NothingSealed
-        for number in numbers:
-            self.log.append(encode(EraseRecord(self.clock.now(), number, by, why)))
+        for number in numbers or [NOBODY]:
+            self.log.append(encode(EraseRecord(now, number, by, why, subject)))
+        self._remember(memories, by, why)
         self.commit()
         for number in numbers:
             self._state.forget(number)
+        return [each for each in memories if each.items]
+
+    def _subject(self, account: str) -> Subject | None:
+        """An account as the ledger knows it; None where the pack has no accounts, or none that could be called so."""
+        with suppress(NoSuchEntityKind, BadEntity):
+            return self.engine.subject(ACCOUNT, account)
+        return None
+
+    def _left_of(self, subject: Subject | None, now: int, keep: int | None) -> list[Memory]:
+        """What is left to remember of somebody's actions when they are erased: nothing, or for so long from now.
+
+        Nobody looks up any more what was not looked up before.
+        """
+        if subject is None:
+            return []
+        memory = self.engine.memory
+        waiting = [each for each in memory.waiting(now) if each.subject == subject]
+        return [
+            *(
+                msgspec.structs.replace(each, items=tuple(_shortened(each.items, now, keep)))
+                for each in memory.of(subject)
+            ),
+            *(Memory(each.number, subject, (), memory.until(each)) for each in waiting),
+        ]
+
+    def _remember(self, memories: Sequence[Memory], by: str, why: str) -> None:
+        if memories:
+            self.log.append(encode(MemoryRecord(self.clock.now(), tuple(memories), by, why)))
+        for each in memories:
+            self.engine.memory.take(each)
 
     def recover(self) -> int:
         """Bring the state up to the log's end, and let the pack go live; returns how many records were read."""
@@ -316,3 +391,11 @@ class Pipeline:
     def _check_running(self) -> None:
         if self._stopped is not None:
             raise PipelineStopped from self._stopped
+
+
+def _shortened(items: Iterable[Remembered], now: int, keep: int | None) -> Iterator[Remembered]:
+    """Identifiers that may be remembered for so long from now, and no longer than they would be."""
+    for each in items if keep is not None else ():
+        until = min(each.until, now + (keep or 0))
+        if until > now:
+            yield Remembered(each.list, each.token, until)

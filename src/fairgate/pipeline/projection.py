@@ -1,21 +1,31 @@
-"""From the log to the records of the ledger, and to the messages that tell other services of it."""
+"""From the log to the records of the ledger, the messages that tell other services of it, and the audit log."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from fairgate.decide.policy import ALL_RULES
 from fairgate.domain.action import SWITCH, Action, switched_off
+from fairgate.domain.audit import Doing
 from fairgate.domain.ledger import Entry, Undone
 from fairgate.domain.pack import ActionSpec, Pack
 from fairgate.domain.windows import SECOND
 from fairgate.enforce.ledger import Ledger
 from fairgate.enforce.messages import Messages, What, name_of, switched
+from fairgate.pipeline.doings import Doings
 from fairgate.pipeline.lookup import live_pack
-from fairgate.pipeline.records import EventRecord, LedgerRecord, PackRecord, SwitchRecord, UndoRecord, decode
+from fairgate.pipeline.records import (
+    EventRecord,
+    LedgerRecord,
+    PackRecord,
+    Record,
+    SwitchRecord,
+    UndoRecord,
+    decode,
+)
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 
-#: Records of the log that one step reads, and messages after which it ends: so much is one transaction.
+#: Records of the log that one step reads, and messages, or doings, after which it ends: so much is one transaction.
 STEP: Final = 50_000
 MOST_MESSAGES: Final = 2_000
 #: How long events of which nothing follows are read before the records are told.
@@ -26,12 +36,32 @@ _PAGE = 10_000
 _ALL = "all"
 
 
+class Watcher(Protocol):
+    """Something else that is brought up to the log as it is read, and keeps what it makes of it by itself."""
+
+    def live(self, record: PackRecord, pack: Pack) -> None:
+        """A pack is live from here on. Called before the first record is seen that it is live at."""
+        ...
+
+    def see(self, number: int, record: Record, /) -> None:
+        """A record, in order. After a start some are seen again that were seen before."""
+        ...
+
+    def due(self, now: int, /) -> bool:
+        """Whether it has something that must be kept now."""
+        ...
+
+    def keep(self, upto: int, now: int) -> None:
+        """Keep, durably, what came of the records below a number. Seen again, they change nothing more."""
+        ...
+
+
 class Projection:
     """Brings the records up to a log, a step at a time, and puts letters for `receivers` in the outbox.
 
     What it knows of the ledger is what the records had when it was made: no other process may write them.
-    `compile_pack` makes a pack from its files' texts. Raises `RecordUnreadable`, and what log and records raise: then
-    it must be made anew.
+    `compile_pack` makes a pack from its files' texts. What `watchers` have is kept before the records know that it was
+    read so far. Raises `RecordUnreadable`, and what log, records and watchers raise: then it must be made anew.
     """
 
     def __init__(
@@ -40,17 +70,25 @@ class Projection:
         records: LedgerRecords,
         receivers: Sequence[str],
         compile_pack: Callable[[Mapping[str, str]], Pack],
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._log = log
         self._records = records
         self._receivers = tuple(receivers)
         self._compile_pack = compile_pack
+        self._watchers = tuple(watchers)
+        self._watched = False
         self._read = self._kept = records.read()
         self._off = set(self._read.off)
         self._ledger = Ledger({})
         for entry in self._held():
             self._ledger.take(entry)
+        self._pack: Pack | None = None
         self._messages: Messages | None = None
+        before = self._read.sequence - 1
+        live = live_pack(log, before) if log.begin() <= before < log.end() else None
+        self._doings = Doings(self._ledger, self._live_pack, live)
+        self._done: list[Doing] = []
         self._entries: list[Entry] = []
         self._said: list[Message] = []
 
@@ -64,19 +102,24 @@ class Projection:
 
         0 where nothing new is there; the rest of the log is for the next step where there is too much of it.
         """
-        self._entries, self._said = [], []
+        self._entries, self._said, self._done = [], [], []
         sequence = max(self._read.sequence, self._log.begin())
         first = sequence
         for number, data in self._log.read(first, first + STEP):
-            self._take_in(number, decode(number, data))
+            record = decode(number, data)
+            self._done += self._doings.of(number, record)
+            self._take_in(number, record)
             sequence = number + 1
-            if len(self._said) >= MOST_MESSAGES:
+            if max(len(self._said), len(self._done)) >= MOST_MESSAGES:
                 break
         time = self._read.time if self.behind > STEP else self._ended(max(now, self._read.time))
         self._ledger.forget(time)
         self._read = Read(sequence, time, tuple(sorted(self._off)))
-        if self._entries or self._said or self._is_due():
-            self._records.take(self._read, self._entries, self._said, self._receivers)
+        watched = any(each.due(time) for each in self._watchers)
+        if self._entries or self._said or self._done or watched or self._is_due():
+            for each in self._watchers:
+                each.keep(sequence, time)
+            self._records.take(self._read, self._entries, self._said, self._receivers, self._done)
             self._kept = self._read
         return len(self._said)
 
@@ -92,7 +135,9 @@ class Projection:
             after = page[-1].number
             page = self._records.held(self._read.time, after, _PAGE)
 
-    def _take_in(self, number: int, record: object) -> None:
+    def _take_in(self, number: int, record: Record) -> None:
+        if self._watchers:
+            self._watch(number, record)
         match record:
             case EventRecord(received=received, entries=entries) | LedgerRecord(received=received, entries=entries):
                 for entry in entries:
@@ -108,6 +153,18 @@ class Projection:
                 self._go_live(number, record)
             case _:
                 pass  # nothing that stands about anybody
+
+    def _watch(self, number: int, record: Record) -> None:
+        if not self._watched and not isinstance(record, PackRecord):  # it begins in the middle of the log
+            live = live_pack(self._log, number)
+            self._tell_watchers(live, self._compile_pack(live.files))
+        for each in self._watchers:
+            each.see(number, record)
+
+    def _tell_watchers(self, record: PackRecord, pack: Pack) -> None:
+        self._watched = True
+        for each in self._watchers:
+            each.live(record, pack)
 
     def _entry(self, number: int, entry: Entry, received: int) -> None:
         """Take in an entry, which may only be said again. One that is over by now is not told of."""
@@ -129,7 +186,9 @@ class Projection:
     def _go_live(self, number: int, record: PackRecord) -> None:
         """A pack goes live, or is only said again: tell those of whose actions it says something else."""
         before = self._messages_at(number - 1) if number > self._log.begin() and len(self._ledger) else None
-        now = self._messages = self._made(self._compile_pack(record.files))
+        pack = self._pack = self._compile_pack(record.files)
+        now = self._messages = self._made(pack)
+        self._tell_watchers(record, pack)
         if before is not None:
             others = {each for each in Action if _meaning(before.specs.get(each)) != _meaning(now.specs.get(each))}
             self._tell_all(number, What.REDEFINED, record.received, others.__contains__)
@@ -163,13 +222,19 @@ class Projection:
         name, now = name_of(entry, what, now), max(now, self._read.time)
         if not self._receivers:
             return
-        self._messages = self._messages_at(min(number, self._log.end() - 1))
+        self._messages = self._messages_at(number)
         off = frozenset(Action) if ALL_RULES in self._off else switched_off(self._off)
         self._said.append(self._messages.changed(name, entry, what, now, off))
 
     def _messages_at(self, number: int) -> Messages:
-        """Those of the pack that is live: the last one that was read, and after a start the one at a record."""
-        return self._messages or self._made(self._compile_pack(live_pack(self._log, number).files))
+        """Those of the pack that is live at the record of a number."""
+        return self._messages or self._made(self._live_pack(number))
+
+    def _live_pack(self, number: int) -> Pack:
+        """The last pack that was read, and after a start the one that is live at the record of a number."""
+        if self._pack is None:
+            self._pack = self._compile_pack(live_pack(self._log, min(number, self._log.end() - 1)).files)
+        return self._pack
 
     def _made(self, pack: Pack) -> Messages:
         return Messages(self._ledger, pack.actions, pack.reasons)

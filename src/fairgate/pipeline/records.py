@@ -7,12 +7,14 @@ import msgspec
 
 from fairgate.domain.errors import RecordUnreadable
 from fairgate.domain.event import Decision, Erased, Event
-from fairgate.domain.ledger import Entry
+from fairgate.domain.ledger import Entry, Subject
+from fairgate.domain.memory import Memory
 from fairgate.domain.windows import DAY
 from fairgate.ingest.identifiers import TYPES
 from fairgate.ingest.wire import Wire
 from fairgate.language.tree import Kind
 from fairgate.pipeline.engine import Engine, Judged
+from fairgate.pipeline.noted import Noted
 from fairgate.pipeline.personal import SUBJECT, erased, personal_form
 from fairgate.pipeline.seals import NOBODY
 
@@ -84,10 +86,23 @@ class ListRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind",
 
 
 class EraseRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="erase", gc=False):
-    """The subject of a number is erased: what was sealed under it can't be opened any more."""
+    """The subject of a number is erased: what was sealed under it can't be opened any more.
+
+    `subject` is who that is as the ledger knows them; records from before Fairgate said so have none.
+    """
 
     received: int
     key: int
+    by: str
+    why: str
+    subject: Subject | None = None
+
+
+class MemoryRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="memory", gc=False):
+    """What actions are remembered by, one or several: see `Memory`."""
+
+    received: int
+    memories: tuple[Memory, ...]
     by: str
     why: str
 
@@ -146,7 +161,16 @@ class RestatedRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="ki
 
 #: What changes decisions, or what can be read, beside the events.
 Change: TypeAlias = (
-    PackRecord | ListRecord | SwitchRecord | LedgerRecord | UndoRecord | EraseRecord | SubjectsRecord | RestatedRecord
+    PackRecord
+    | ListRecord
+    | SwitchRecord
+    | LedgerRecord
+    | UndoRecord
+    | MemoryRecord
+    | EraseRecord
+    | SubjectsRecord
+    | RestatedRecord
+    | Noted
 )
 Record: TypeAlias = EventRecord | Change
 

@@ -141,7 +141,8 @@ class _Rerun:
         secret = self._secrets.versions.get(pack.secret)
         if secret is None:
             raise RecordUnreadable(sequence, f"it was written under version {pack.secret} of the secret, which is gone")
-        engine = Engine(self._compile_pack(pack.files), secret, self._open_rows, version=pack.secret)
+        older, checked = self._secrets.before(pack.secret), self._compile_pack(pack.files)
+        engine = Engine(checked, secret, self._open_rows, version=pack.secret, older=older)
         wires = Decoder(engine.checked, engine.plan.longest).wires
         reader = RecordReader(wires, self._seals.open)
         reader.under(pack)

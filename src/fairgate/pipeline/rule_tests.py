@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from fairgate.detect.lists import FOREVER
 from fairgate.detect.rules import shown, shown_time
+from fairgate.domain.errors import BadEntry, NoSuchList
 from fairgate.domain.event import Event, Refusal, microseconds
 from fairgate.domain.pack import EventType, Place, Rule, RuleTest
 from fairgate.domain.windows import SECOND
@@ -53,7 +55,7 @@ def run_rule_tests(checked: CheckedPack) -> list[RuleTestResult]:
     rule's condition holds on the last event, one with `fires = false` when it holds on none. An event's keys: `type`
     (else the first the rule looks at), `after` (how long after the event before it; else a second, and the first event
     at `START`), `repeat` (how often it happens, else once; `{n}` in a text becomes 1, 2, 3, ...), and the attributes of
-    its type.
+    its type. What a test has in `listed` stands in those lists from the beginning.
     """
     engine = Engine(checked, _SECRET, Rows)
     decoder = Decoder(checked, engine.plan.longest)
@@ -86,6 +88,7 @@ class _Test:
         if not self.test.events:
             return Problem(self.test.place, "this test has no events")
         try:
+            self.list()
             events = list(self.events())
         except _BadTest as bad:
             return bad.problem
@@ -102,6 +105,15 @@ class _Test:
             what = f"`{self.rule.name}` should not fire, and does on event {first + 1} of {len(events)}"
             return Problem(self.test.place, what, hint=self.read_at(judged[first]))
         return None
+
+    def list(self) -> None:
+        """Enter what the test says stands in lists."""
+        for name, values in self.test.listed.items():
+            for value in values:
+                try:
+                    self.engine.lists.put(name, value, FOREVER)
+                except (NoSuchList, BadEntry) as error:
+                    raise _BadTest(self.test.place, f"`listed` does not fit: {error}") from error
 
     def events(self) -> Iterator[Event]:
         """What the test describes, event by event."""

@@ -11,6 +11,7 @@ from xxhash import xxh3_64_intdigest
 from fairgate import __version__
 from fairgate.domain.errors import NotPrepared, RecordUnreadable
 from fairgate.domain.ledger import Entry
+from fairgate.domain.memory import REMEMBERS, Memory
 from fairgate.domain.secret import key_of, salt_of
 from fairgate.domain.windows import DAY, LONGEST_REPEAT
 from fairgate.ingest.decode import Decoder
@@ -23,12 +24,14 @@ from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.history import Piece, pieces, take_in
 from fairgate.pipeline.in_force import InForce
 from fairgate.pipeline.lookup import first_since
+from fairgate.pipeline.noted import AnchorRecord, ReadRecord
 from fairgate.pipeline.records import (
     FORMAT,
     EraseRecord,
     EventRecord,
     LedgerRecord,
     ListRecord,
+    MemoryRecord,
     PackRecord,
     Record,
     RecordReader,
@@ -40,7 +43,7 @@ from fairgate.pipeline.records import (
     list_subject,
 )
 from fairgate.pipeline.repeats import Repeats, RepeatsState
-from fairgate.pipeline.seals import Seals, SealsState
+from fairgate.pipeline.seals import NOBODY, Seals, SealsState
 from fairgate.ports.event_log import EventLog
 from fairgate.ports.snapshots import Snapshot, Snapshots
 
@@ -50,6 +53,8 @@ _SHAPE: Final = f"2.{LAYOUT_NUMBER}:"
 _SUBJECTS = 1 << 20
 #: Entries of the ledger in one record.
 _ENTRIES = 10_000
+#: Actions whose memory stands in one record.
+_MEMORIES = 1_000
 
 
 def stamp_of(digest: str) -> str:
@@ -87,6 +92,7 @@ class _Extra(msgspec.Struct, array_like=True):
     seals: SealsState
     ledger: list[Entry] = []
     following: int = 0
+    memories: list[Memory] = []
 
 
 class State:
@@ -174,6 +180,9 @@ class State:
             yield LedgerRecord(now, held[first : first + _ENTRIES], ledger.following)
         if not held and ledger.following:
             yield LedgerRecord(now, (), ledger.following)
+        memories = tuple(self.engine.memory.standing(now))
+        for first in range(0, len(memories), _MEMORIES):
+            yield MemoryRecord(now, memories[first : first + _MEMORIES], REMEMBERS, "")
 
     def mark(self) -> Mark:
         """Where the log ends now."""
@@ -199,6 +208,7 @@ class State:
             seals=seals,
             ledger=list(engine.ledger),
             following=engine.ledger.following,
+            memories=engine.memory.standing(engine.clock),
         )
         arrays = {**engine.rows.arrays(), "repeats": keys, "seals": numbers}
         return Snapshot(at.sequence, self._stamp, arrays, encode(extra))
@@ -206,7 +216,7 @@ class State:
     def forget(self, number: int) -> None:
         """Erase the subject of a number. Raises `KeysUnusable`."""
         self.seals.forget(number)
-        self.engine.tokens.forget()
+        self.engine.forget_texts()
 
     def _take_in(self, sequence: int, piece: Piece) -> None:
         """Bring the state up to date with the next piece of the log."""
@@ -225,8 +235,8 @@ class State:
                 self._check_secret(sequence, piece)
                 if not piece.same(self.live):
                     self.went_live(sequence, piece)
-            case LedgerRecord() | UndoRecord():
-                pass  # the engine's ledger takes it in
+            case LedgerRecord() | UndoRecord() | MemoryRecord() | ReadRecord() | AnchorRecord():
+                pass  # the engine takes it in, or nothing follows from it
             case _:
                 self._mind(piece)
         take_in(self.engine, self._reader, piece)
@@ -236,7 +246,8 @@ class State:
         """Bring up to date what no decision depends on."""
         match piece:
             case EraseRecord():
-                self.forget(piece.key)
+                if piece.key != NOBODY:
+                    self.forget(piece.key)
             case SubjectsRecord():
                 self.seals.restore(piece.first, np.frombuffer(piece.keys, np.uint64))
             case RestatedRecord():
@@ -282,6 +293,8 @@ class State:
             self.in_force.take(said)
             take_in(engine, self._reader, said)
         engine.ledger.restore(extra.ledger, extra.following)
+        for memory in extra.memories:
+            engine.memory.take(memory)
         brakes.day, brakes.asked = extra.day, extra.asked
         self.points = extra.points
         self.went_live(extra.pack_at, extra.live)

@@ -1,9 +1,12 @@
 """Appeals, kept until somebody has decided them, and afterwards."""
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from fairgate.domain.appeal import Appeal, AppealState, Ruling
 from fairgate.domain.ledger import Subject
+
+#: The words of an appeal whose filer was erased.
+ERASED: Final = "(erased)"
 
 
 class Filed(NamedTuple):
@@ -64,6 +67,13 @@ class Appeals(Protocol):
 
     def decide(self, number: int, ruling: Ruling) -> bool:
         """Decide an appeal, durably, and return True. Where it is not open nothing happens, and False is returned."""
+        ...
+
+    def erase(self, subject: Subject) -> int:
+        """Overwrite the words of all appeals about a subject, durably, so that no file of the records has them.
+
+        Returns how many were overwritten: those that were erased before are not. The appeals stay.
+        """
         ...
 
     def docket(self, now: int) -> Docket:

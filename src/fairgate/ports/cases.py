@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening, Stake
+from fairgate.domain.case import Case, CaseState, Finding, Happening
+from fairgate.domain.worth import Stake
 
 
 class Opened(NamedTuple):
@@ -95,7 +96,10 @@ class CaseQueue(Protocol):
         ...
 
     def rank(self, now: int, before: int, limit: int) -> int:
-        """Value at most `limit` open cases as of now that were valued last before a time, and return how many."""
+        """Value open cases as of now that were valued last before a time, and return how many.
+
+        At most `limit`, those that seemed the most valuable: what was used fades, so they may not be.
+        """
         ...
 
     def waiting(self, now: int) -> Waiting:
@@ -110,11 +114,11 @@ class CaseFeed(Protocol):
         """Return the number below which the log's records were taken in; 0 where none were."""
         ...
 
-    def feed(self, upto: int, findings: Sequence[Finding], used: Mapping[str, Stake], now: int, terms: Facts) -> None:
+    def feed(self, upto: int, findings: Sequence[Finding], used: Mapping[str, Stake], now: int) -> None:
         """Take in what the log says below the number `upto`, durably and as one.
 
-        Each finding goes to the open case about its account, or opens one with `terms` before it is fed. `used` are new
-        stakes of accounts, which count where they have an open case.
+        Each finding goes to the open case about its account, or opens one. `used` says what accounts burn, and when it
+        was so much, which counts where they have an open case.
         """
         ...
 

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from fairgate.domain.audit import Doing
 from fairgate.domain.ledger import Entry, Subject
 
 
@@ -39,11 +40,19 @@ class LedgerRecords(Protocol):
         """Return how far the log was read; `Read(0, 0)` where nothing was taken in."""
         ...
 
-    def take(self, read: Read, entries: Sequence[Entry], messages: Sequence[Message], receivers: Sequence[str]) -> None:
+    def take(
+        self,
+        read: Read,
+        entries: Sequence[Entry],
+        messages: Sequence[Message],
+        receivers: Sequence[str],
+        doings: Sequence[Doing] = (),
+    ) -> None:
         """Take in what the log says up to a place, durably and as one.
 
         Each entry takes the place of what was said of its number before; of several with one number, the last counts.
-        Each message becomes a letter to each receiver, in this order, made and due at `read.time`.
+        Each message becomes a letter to each receiver, in this order, made and due at `read.time`. The doings
+        are appended to the audit log, see `Audit.append`.
         """
         ...
 

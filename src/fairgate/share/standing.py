@@ -23,8 +23,8 @@ class Standing:
 
     `cluster` is the actor that it belongs to with likelihood `p_link`, `trust` the calibrated likelihood that it is
     honest, `paid` its verified spend as a multiple of what a free account weighs, `ceil` the most that it gets of a
-    pool's capacity (0 to 1). A `newcomer` is in probation unless a payment method of theirs is `verified`. Raises
-    ValueError for what is out of range.
+    pool's capacity (0 to 1). A `newcomer` is among the arrivals, then in probation, unless a payment method of theirs
+    is `verified`. Raises ValueError for what is out of range.
     """
 
     cluster: str | None = None
@@ -45,7 +45,7 @@ class Standing:
 
     @property
     def established(self) -> bool:
-        """Whether it counts among those who are known, not among newcomers in probation."""
+        """Whether it counts among those who are known, not among newcomers."""
         return not self.newcomer or self.verified
 
     @property

@@ -140,6 +140,8 @@ class Stock:
                 node.mean_output += (used.output - node.mean_output) * _LEARNS
             used = self.pool.cost(used)
         self.correct(grant, used)
+        if isinstance(node, AccountNode):
+            self.tree.admit(node)
         return True
 
     def may_wait(self, node: AccountNode) -> bool:

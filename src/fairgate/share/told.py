@@ -9,7 +9,7 @@ import msgspec
 from fairgate.share.node import Node
 from fairgate.share.standing import NOBODY, Cluster, Standing
 from fairgate.share.stock import Stock
-from fairgate.share.tree import CLASSES, AccountNode
+from fairgate.share.tree import PROVES, AccountNode, part_of
 
 #: Clusters that are told of by name.
 _MOST: Final = 20
@@ -126,7 +126,7 @@ def explained(
 
 def _who(standing: Standing, cluster: Cluster | None, *, known: bool) -> Iterator[str]:
     if not known:
-        yield "Nothing is known of this account: it is a newcomer, in probation."
+        yield "Nothing is known of this account: it is a newcomer."
     else:
         yield f"It is thought to be honest with a likelihood of {standing.trust:.0%}."
     others = len(cluster.members) - 1 if cluster is not None else 0
@@ -141,9 +141,19 @@ def _who(standing: Standing, cluster: Cluster | None, *, known: bool) -> Iterato
             f"share: it keeps {standing.own:.0%} of its own."
         )
     if cluster is not None:
-        name = "established" if cluster.established else "probation"
-        yield f"Its class is {name}, which has {CLASSES[name]:.0%} of the capacity where both classes want all of it."
+        yield _class(established=cluster.established)
         yield f"It weighs {cluster.weight:.2f} there" + (", for what it has paid as well." if standing.paid else ".")
+
+
+def _class(*, established: bool) -> str:
+    if established:
+        part = part_of("established")
+        return f"Its class is established, which has {part:.0%} of the capacity where all classes want all of it."
+    first, later = part_of("arrivals"), part_of("probation")
+    return (
+        f"Where all classes want all of the capacity its class has {first:.0%} (arrivals) until it has used {PROVES} "
+        f"mean requests' worth of a pool, and {later:.0%} (probation) from then on."
+    )
 
 
 def _ceilings(standing: Standing, cluster: Cluster | None, bound: float | None) -> Iterator[str]:

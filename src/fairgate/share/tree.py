@@ -10,9 +10,16 @@ from fairgate.share.ceiling import Ceiling
 from fairgate.share.node import Node
 from fairgate.share.standing import Cluster, Standing
 
-#: What each class has of a pool where both want all of it.
-CLASSES: Final = {"established": 0.9, "probation": 0.1}
+#: What each class weighs in a pool: `part_of` says what that comes to where all want all of it.
+CLASSES: Final = {"established": 0.9, "probation": 0.1, "arrivals": 0.025}
+#: What a newcomer has to use of a pool before it leaves the arrivals for probation, in mean requests.
+PROVES: Final = 5
 _turns = count()
+
+
+def part_of(name: str) -> float:
+    """The part of a pool that a class has where all classes want all of it."""
+    return CLASSES[name] / sum(CLASSES.values())
 
 
 class AccountNode(Node):
@@ -74,7 +81,20 @@ class Tree:
         for each in (left, cluster):
             self._weigh(each, now)
         if node is not None:
+            self.admit(node)
             self.wake(node)
+
+    def admit(self, node: AccountNode) -> None:
+        """Let a newcomer's cluster leave the arrivals, with its debt, if it has used enough of the pool.
+
+        Anybody can have any number of accounts that have used nothing; one that has used something had to wait for it.
+        """
+        group = node.parent
+        if group is None or group.parent is not self.classes["arrivals"]:
+            return
+        if self._proven(max(node.used, group.used)):
+            group.move(self.classes["probation"], group.debt)
+            self.wake(group)
 
     def wake(self, node: Node) -> None:
         """Let a node stand in line, if anybody waits in it."""
@@ -136,7 +156,7 @@ class Tree:
             self.wake(node)
 
     def _group(self, cluster: Cluster, now: float) -> Node:
-        group = Node(cluster.name, self._class_of(cluster), cluster.weight)
+        group = Node(cluster.name, self._class_of(cluster, None), cluster.weight)
         group.ceiling = self._ceiling(cluster.ceil, now)
         self.clusters[cluster] = group
         return group
@@ -164,15 +184,24 @@ class Tree:
         if group is None:
             return
         _limit(group, self._ceiling(cluster.ceil, now))
-        parent = self._class_of(cluster)
+        parent = self._class_of(cluster, group)
         debt = group.debt
         group.reweigh(cluster.weight)
         if parent is not group.parent:
             group.move(parent, debt)
         self.wake(group)
 
-    def _class_of(self, cluster: Cluster) -> Node:
-        return self.classes["established" if cluster.established else "probation"]
+    def _class_of(self, cluster: Cluster, group: Node | None) -> Node:
+        """The class of a cluster, whose node is `group`, if it has one; who has left the arrivals stays out of them."""
+        if cluster.established:
+            return self.classes["established"]
+        probation = self.classes["probation"]
+        if group is not None and (group.parent is probation or self._proven(group.used)):
+            return probation
+        return self.classes["arrivals"]
+
+    def _proven(self, used: float) -> bool:
+        return used > PROVES * self.mean_cost
 
     def _ceiling(self, part: float | None, now: float) -> Ceiling | None:
         return None if part is None else Ceiling(part, self.capacity, now)

@@ -31,6 +31,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, create_engine,
 from fairgate.backends.sql import records as records_module
 from fairgate.backends.sql import sqlite as module
 from fairgate.backends.sql.appeals import SqlAppeals
+from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.records import Records, migrations
@@ -38,6 +39,7 @@ from fairgate.backends.sql.sqlite import open_records
 from fairgate.backends.sql.tables import METADATA
 from fairgate.domain.action import Action
 from fairgate.domain.appeal import Appeal, AppealState, Ruling
+from fairgate.domain.challenge import Challenge
 from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import FOREVER, Entry, Subject
 from fairgate.ports.appeals import Wanted
@@ -385,6 +387,14 @@ def test_queries_go_by_an_index_and_can_be_asked_of_postgres(path: Path) -> None
         for wanted in (Wanted(), Wanted(AppealState.OPEN), Wanted(None, SUBJECT), Wanted(None, None, 5)):
             appeals.found(wanted, place, 5)
         appeals.docket(5)
+        challenges, outcomes = SqlChallenges(records), SqlOutcomes(records)
+        asked_for = Challenge("c", "captcha", "acct_1", None, "shop", "1", 5, 9, 5, "", "{}")
+        challenges.put(asked_for, 9, 5)
+        challenges.get("c")
+        challenges.overdue(5, 5)
+        outcomes.untold(5, 5)
+        outcomes.waiting()
+        challenges.forget(5)
         selects = [each for each in asked if each[0].startswith("SELECT")]
         with records.reading() as connection:
             plans = [
@@ -414,6 +424,13 @@ def test_queries_go_by_an_index_and_can_be_asked_of_postgres(path: Path) -> None
         "SEARCH appeal USING INDEX appeal_against (action=?)",
         "USE TEMP B-TREE FOR ORDER BY",  # against one action there are few
         "SEARCH appeal USING COVERING INDEX appeal_state (state=?)",
+        "SEARCH challenge USING INDEX challenge_ref (asked_by=? AND ref=?)",
+        "SEARCH challenge USING COVERING INDEX challenge_of (account=? AND kind=? AND made>?)",
+        "SEARCH challenge USING INDEX sqlite_autoindex_challenge_1 (id=?)",
+        "SEARCH challenge USING INDEX sqlite_autoindex_challenge_1 (id=?)",
+        "SEARCH challenge USING INDEX challenge_open (state=? AND expires<?)",
+        "SEARCH challenge USING INDEX challenge_due (due<?)",
+        "SEARCH challenge USING COVERING INDEX challenge_due (due>?)",
     ]
 
 

@@ -8,11 +8,12 @@ from rich.console import Console
 
 from fairgate.domain.action import Action
 from fairgate.domain.windows import HOUR, MINUTE
-from fairgate.entrypoints.demo_gateway import Gateway
+from fairgate.entrypoints.demo_gateway import Followed, Gateway
 from fairgate.entrypoints.demo_play import Played
 from fairgate.entrypoints.demo_score import Decisions, Score, Shown, middle
 from fairgate.entrypoints.demo_screen import Screen, line, print_summary, told, touched, turn
 from fairgate.entrypoints.signing import Verifier
+from fairgate.ports.cases import Waiting
 from fairgate.simulate.acts import Account, Act, Actor, Seen
 from fairgate.simulate.operator import Entry
 from fairgate.simulate.service import COMPANY, Done, Reviewed, Verdict
@@ -137,11 +138,19 @@ def told_gateway() -> Gateway:
     return gateway
 
 
+def followed(gateway: Gateway) -> Followed:
+    """With two cases that wait."""
+    return Followed(gateway, lambda now: Waiting(2, 2, now, 90.0), SetClock())
+
+
 def test_what_went_on_is_told_by_gravity() -> None:
-    said = told(7, told_gateway())
+    beside = followed(told_gateway())
+    beside.look()
+    said = told(7, beside)
+    assert "2 cases wait for a person, about 1.5 hours of work" in said
     assert "7 actions" in said
     assert "5 messages in all. Accounts now, by what it knows: 2 on hold, 1 banned." in said
-    assert "none restricted" in told(0, Gateway(Verifier(b"k" * 32, SetClock())))
+    assert "none restricted" in told(0, followed(Gateway(Verifier(b"k" * 32, SetClock()))))
 
 
 def test_decisions_of_one_account_are_one_line() -> None:
@@ -161,7 +170,7 @@ def test_decisions_of_one_account_are_one_line() -> None:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 34), (200, 60)])
 def test_the_screen_fits_any_terminal(score: Score, tmp_path: Path, width: int, height: int) -> None:
     console = Console(file=StringIO(), width=width, height=height, force_terminal=True, color_system=None)
-    screen = Screen(Played(world_of(tmp_path), 3, 7), decisions(), score, told_gateway())
+    screen = Screen(Played(world_of(tmp_path), 3, 7), decisions(), score, followed(told_gateway()))
     lines = console.render_lines(screen.view(1_788_800_000_000_000, 812.4, console.size), console.options)
     text = ["".join(each.text for each in one).rstrip() for one in lines]
     assert len(text) <= height
@@ -176,6 +185,7 @@ def test_the_screen_fits_any_terminal(score: Score, tmp_path: Path, width: int, 
         "honest people",
         "many sign",
         "in the ledger now: hold 2  ban 1",
+        "2 cases wait",
     ):
         assert words in shown
 

@@ -4,43 +4,67 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
+from random import Random
 
 import httpx
 import pytest
 
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.domain.access import Scope
-from fairgate.domain.errors import DeskUnwritable
 from fairgate.entrypoints.access import Access, new_key
 from fairgate.entrypoints.desk import app as desk_app
+from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
-from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_drafts import Drafting
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
+from fairgate.entrypoints.desk.caseroom import Caseroom
+from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.judging import Judging
+from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.oidc import Oidc
-from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.outcomes import Outcomes
+from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.workers import Workers
 from fairgate.entrypoints.passes import passes_of
 from fairgate.secret_file import secrets_of
-from fairgate.settings import DeskSettings, DoorSettings, PeopleSettings, Settings, WebhookSettings
+from fairgate.settings import (
+    ChallengeSettings,
+    DeskSettings,
+    DoorSettings,
+    PeopleSettings,
+    Settings,
+    WebhookSettings,
+)
+from fairgate.wiring import RECORDS, open_challengers
 from tests.support import SetClock
 
 QUERY = {"query": "select 1"}
 
 
+class NoLot(Random):
+    """Draws no case by lot."""
+
+    def random(self) -> float:
+        return 0.99
+
+
 class Desk:
     """The application around an office whose workers are never started: what gets to one is an error here."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what differs between the desks of the tests
+    def __init__(  # noqa: PLR0913, PLR0917 - what differs between desks
         self,
         folder: Path,
         stack: ExitStack,
@@ -48,6 +72,7 @@ class Desk:
         door: DoorSettings | None = None,
         webhook: Mapping[str, WebhookSettings] | None = None,
         people: PeopleSettings | None = None,
+        challenge: Mapping[str, ChallengeSettings] | None = None,
     ) -> None:
         clock = self.clock = SetClock()
         keys = stack.enter_context(open_api_keys(folder / "keys.db"))
@@ -56,29 +81,34 @@ class Desk:
             self.keys[name], stored = new_key(name, given, clock.now(), None)
             keys.add(stored)
         desk = DeskSettings(jobs_waiting=1)
+        tables = {"webhook": dict(webhook or {}), "challenge": dict(challenge or {})}
         settings = Settings(
             data=folder,
             door=door or DoorSettings(),
             desk=desk,
-            webhook=dict(webhook or {}),
             people=people or PeopleSettings(),
+            **tables,  # type: ignore[arg-type]
         )
-        self.audit = Audit(folder / "desk" / "audit.jsonl", clock)
-        stack.callback(self.audit.close)
         meters = Meters()
         access = Access(keys, clock, "127.0.0.1")
         jobs = Jobs(settings, clock, folder / "desk" / "jobs", meters)
         upkeep, records = Upkeep(settings, meters), DeskRecords(settings, clock)
+        self.audit = DeskAudit(records)
         secrets_of(folder)
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
-        hearing = Hearing(settings, records, self.audit, at_the_door)
         sessions = Sessions(settings, records)
+        outcomes = Outcomes(records, at_the_door, meters)
+        challengers = open_challengers(settings)
+        labelling = Labelling(settings.data, records, at_the_door)
+        hearing = Hearing(settings, records, self.audit, at_the_door, labelling)
+        caseroom = Caseroom(settings, records, self.audit, NoLot())
+        self.workers, runner = Workers(settings), BulkRunner(settings, records, at_the_door, access)
         self.office = Office(
             settings=settings,
             access=access,
             audit=self.audit,
-            workers=Workers(settings),
+            workers=self.workers,
             jobs=jobs,
             upkeep=upkeep,
             meters=meters,
@@ -89,6 +119,14 @@ class Desk:
             sessions=sessions,
             front=Front(settings, records, sessions),
             oidc=Oidc(settings, clock),
+            caseroom=caseroom,
+            outcomes=outcomes,
+            challenging=Challenging(settings.challenges, challengers, records, at_the_door, outcomes, meters),
+            anchoring=Anchoring(records, at_the_door, lambda: secrets_of(folder, make=False), 5),
+            bulk=BulkDesk(records, self.audit, Drafting(settings, records, at_the_door, self.workers), runner.wake),
+            bulk_runner=runner,
+            open_case=partial(case_is_open, folder),
+            judging=Judging(caseroom, records, at_the_door, labelling),
         )
         self.application = app_of(self.office, lambda: None)
 
@@ -155,9 +193,42 @@ ROUTES = [
     ("GET", "/v1/people", Scope.ADMIN, None),
     ("POST", "/v1/people", Scope.ADMIN, {"name": "Ann", "role": "reader"}),
     ("PATCH", "/v1/people/y", Scope.ADMIN, {}),
+    ("POST", "/v1/challenges", Scope.DECIDE, {"account": "a", "kind": "captcha", "ref": "1"}),
+    ("GET", "/v1/challenges/c?account=a", Scope.DECIDE, None),
+    ("POST", "/v1/challenges/c/answer", Scope.DECIDE, {"account": "a", "response": "1"}),
+    ("POST", "/v1/challenges/c/result", Scope.DECIDE, {"account": "a", "passed": True}),
+    ("GET", "/v1/audit", Scope.AUDIT, None),
+    ("GET", "/v1/audit/notices", Scope.AUDIT, None),
+    ("POST", "/v1/cases", Scope.REVIEW, {"accounts": ["a"], "why": "so", "ref": "1"}),
+    ("POST", "/v1/cases/next", Scope.REVIEW, None),
+    ("GET", "/v1/cases", Scope.REVIEW, None),
+    ("GET", "/v1/cases/7", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/claim", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/release", Scope.REVIEW, None),
+    ("POST", "/v1/cases/7/notes", Scope.REVIEW, {"text": "so"}),
+    ("POST", "/v1/cases/7/snooze", Scope.REVIEW, {"for": "4h", "why": "so"}),
+    ("POST", "/v1/cases/7/escalate", Scope.REVIEW, {"why": "so"}),
+    ("POST", "/v1/cases/7/reopen", Scope.REVIEW, {"why": "so"}),
+    ("POST", "/v1/cases/7/merge", Scope.REVIEW, {"other": 8, "other_version": 1, "why": "so"}),
+    ("POST", "/v1/cases/7/decision", Scope.REVIEW, {"outcome": "bad", "why": "so"}),
+    ("POST", "/v1/bulk", Scope.ENFORCE, {"accounts": ["a"], "action": "hold", "why": "so", "ref": "1"}),
+    ("GET", "/v1/bulk", Scope.ENFORCE, None),
+    ("GET", "/v1/bulk/7", Scope.ENFORCE, None),
+    ("POST", "/v1/bulk/7/confirm", Scope.ENFORCE, {"typed": "hold 1 account"}),
+    ("POST", "/v1/bulk/7/approve", Scope.ENFORCE, None),
+    ("POST", "/v1/bulk/7/reject", Scope.ENFORCE, {"why": "so"}),
+    ("POST", "/v1/bulk/7/cancel", Scope.ENFORCE, {"why": "so"}),
+    ("POST", "/v1/bulk/7/undo", Scope.ENFORCE, {"why": "so"}),
 ]
 #: Parts of paths that stand for any.
-PARTS = {"/y": "/{person_id}", "/x": "/{job_id}", "/7": "/{number}", "/a/": "/{account}/"}
+PARTS = {
+    "/y": "/{person_id}",
+    "/x": "/{job_id}",
+    "/7": "/{number}",
+    "/a/": "/{account}/",
+    "/c?account=a": "/{challenge_id}",
+    "/c/": "/{challenge_id}/",
+}
 
 
 @pytest.mark.parametrize(("method", "path", "scope", "body"), ROUTES)
@@ -292,7 +363,8 @@ def test_a_job_is_ended_by_who_asked_for_it_or_an_admin(desk: Desk) -> None:
 
 
 def test_a_file_with_personal_values_is_for_those_who_may_read_them(desk: Desk) -> None:
-    job = desk.ask("POST", "/v1/exports", by="insider", json=QUERY).json()["job"]
+    why = {"Fairgate-Reason": "ticket 7"}
+    job = desk.ask("POST", "/v1/exports", by="insider", headers=why, json=QUERY).json()["job"]
     assert job["personal"] is True
     folders = desk.office.jobs.folders
     kept = folders.get(job["id"])
@@ -300,20 +372,17 @@ def test_a_file_with_personal_values_is_for_those_who_may_read_them(desk: Desk) 
     (folders.folder(kept) / kept.file).write_bytes(b"PAR1")
     folders.put(type(kept)(**{name: getattr(kept, name) for name in kept.__slots__} | {"state": "done"}))
     assert refusal(desk.ask("GET", f"/v1/jobs/{job['id']}/file", by="analyst")) == (403, "scope_missing")
-    answer = desk.ask("GET", f"/v1/jobs/{job['id']}/file", by="insider")
+    answer = desk.ask("GET", f"/v1/jobs/{job['id']}/file", by="insider", headers=why)
     assert (answer.status_code, answer.content) == (200, b"PAR1")
     assert answer.headers["cache-control"] == "no-store"
     assert 'filename="export.parquet"' in answer.headers["content-disposition"]
     assert refusal(desk.ask("GET", f"/v1/jobs/{job['id']}/report.html", by="insider")) == (404, "not_found")
 
 
-def test_a_query_that_cannot_be_noted_does_not_run(open_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise DeskUnwritable(Path("audit.jsonl"), "No space left on device")
-
-    monkeypatch.setattr(open_desk.audit, "asked", full)
+def test_a_query_that_cannot_be_noted_does_not_run(open_desk: Desk) -> None:
+    (open_desk.office.settings.data / RECORDS).write_bytes(b"none" * 999)
     for path in ("/v1/sql", "/v1/exports"):
-        assert refusal(open_desk.ask("POST", path, json=QUERY)) == (503, "unwritable")
+        assert refusal(open_desk.ask("POST", path, json=QUERY)) == (503, "records_unavailable")
     assert open_desk.office.jobs.folders.all() == []
 
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import re
-import sqlite3
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,9 +18,11 @@ import pytest
 from fairgate.backends.embedded.segments import open_log
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.action import Action
-from fairgate.domain.errors import DeskUnwritable
+from fairgate.domain.audit import Doing, Kind, more_of
+from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import FOREVER, Entry, Subject, Undone
 from fairgate.domain.windows import DAY, HOUR
+from fairgate.ports.appeals import ERASED
 from fairgate.ports.ledger import Read
 from fairgate.settings import DoorSettings
 from fairgate.wiring import RECORDS, Records, open_records
@@ -32,6 +32,7 @@ from tests.unit.entrypoints.test_desk_records import fits
 from tests.unit.entrypoints.test_doctor import certificate, free_port
 
 DOCS = Path(__file__).parents[3] / "docs"
+WHY = {"Fairgate-Reason": "an appeal"}
 TERMS = '\n[appeal]\ntext = "Write to us."\ndays = 30\n'
 ANNA = Subject("account", "anna")
 WORDS = {"action": 7, "words": "It was me.\nTruly.", "ref": "ticket 1"}
@@ -139,11 +140,11 @@ def tried(desk: Desk, by: str = "help desk", /, **changes: object) -> tuple[int,
 
 
 def decided(desk: Desk, number: int, by: str, decision: object = GRANT) -> httpx.Response:
-    return desk.ask("POST", f"/v1/appeals/{number}/decision", by=by, json=decision)
+    return desk.ask("POST", f"/v1/appeals/{number}/decision", by=by, headers=WHY, json=decision)
 
 
 def shown(desk: Desk, path: str, by: str = "bob") -> Any:  # noqa: ANN401 - JSON
-    answer = desk.ask("GET", f"/v1/appeals{path}", by=by)
+    answer = desk.ask("GET", f"/v1/appeals{path}", by=by, headers=WHY)
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
     told = desk.application.openapi()
@@ -276,17 +277,15 @@ def test_the_longest_words_are_kept_as_they_are(desk: Desk, records: Records) ->
     assert (appeal.words, len(words)) == (words, 4_000)
 
 
-def test_words_can_be_forgotten_as_the_docs_say(desk: Desk, records: Records) -> None:
+def test_erased_words_are_gone_and_who_files_them_again_is_told_of_the_same(desk: Desk, records: Records) -> None:
     taken(records, entry(8, subject=Subject("account", "acc_1")))
     kept, forgotten = filed(desk)["number"], filed(desk, action=8, words="Forget me not.", ref="2")["number"]
-    [command] = re.findall(r'sqlite3 data/records\.db "(update [^"]*)"', (DOCS / "how-to" / "act.md").read_text())
-    path = desk.office.settings.data / RECORDS
-    assert b"Forget me not." in b"".join(each.read_bytes() for each in path.parent.glob(f"{RECORDS}*"))
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(command)
-        connection.execute("pragma wal_checkpoint(truncate)")  # as the last to close the file does
-    assert b"Forget me not." not in b"".join(each.read_bytes() for each in path.parent.glob(f"{RECORDS}*"))
-    assert [shown(desk, f"/{number}", "insider")["words"] for number in (kept, forgotten)] == [WORDS["words"], ""]
+    assert records.appeals.erase(Subject("account", "acc_1")) == 1
+    assert [shown(desk, f"/{number}", "insider")["words"] for number in (kept, forgotten)] == [WORDS["words"], ERASED]
+    again = desk.ask(
+        "POST", "/v1/appeals", by="help desk", json={**WORDS, "action": 8, "words": "Forget me not.", "ref": "2"}
+    )
+    assert (again.status_code, again.json()["number"]) == (200, forgotten)
 
 
 # ------------------------------------------------------------------------------------------------------------- listing
@@ -314,6 +313,9 @@ def test_appeals_are_listed_by_their_deadline_page_by_page(desk: Desk, records: 
     assert shown(desk, "?state=granted") == {"appeals": [], "next": None}
     assert {each["words"] for each in shown(desk, "")["appeals"]} == {None}
     assert {each["words"] for each in shown(desk, "", "insider")["appeals"]} == {WORDS["words"]}
+    unexplained = desk.ask("GET", "/v1/appeals", by="insider")
+    assert unexplained.headers["fairgate-personal"] == "hidden; no reason"
+    assert {each["words"] for each in unexplained.json()["appeals"]} == {None}
 
 
 @pytest.mark.parametrize("query", ["state=lost", "limit=0", "limit=501", "after=77", "after=-1", f"after={2**63}"])
@@ -380,21 +382,18 @@ def test_nobody_decides_their_own_and_who_tries_is_noted(
         for decision in (GRANT, REFUSE):
             assert refusal(decided(desk, number, by, decision)) == (403, code)
     assert (appeal_of(records, number), door.asked) == ("open", [])
-    lines = (desk.office.settings.data / "desk" / "audit.jsonl").read_text().splitlines()
-    assert len(lines) == 2
-    noted = json.loads(lines[0])
-    assert noted.pop("time").startswith("2026-01-05T10:31:12")
-    key = desk.keys[by].split("_")[1]
-    assert noted == {"what": "refused", "by": by, "key": key, "kind": "appeal", "number": number, "why": code}
+    noted, _ = (each.doing for each in records.audit.rows(0, 9))
+    key, about = desk.keys[by].split("_")[1], Subject("appeal", str(number))
+    assert noted == Doing(NOW, by, key, Kind.REFUSED, about, more=more_of(code=code))
 
 
 def test_where_it_can_not_be_noted_that_is_told(desk: Desk, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise DeskUnwritable(Path("audit.jsonl"), "the disk is full")
+    async def full(*_: object) -> None:
+        raise RecordsUnavailable("records.db", "the disk is full", "Make room.")
 
     number = filed(desk)["number"]
     monkeypatch.setattr(desk.audit, "refused", full)
-    assert refusal(decided(desk, number, "ann", REFUSE)) == (503, "unwritable")
+    assert refusal(decided(desk, number, "ann", REFUSE)) == (503, "records_unavailable")
     assert appeal_of(records, number) == "open"
 
 

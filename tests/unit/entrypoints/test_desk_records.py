@@ -73,7 +73,7 @@ def write(records: Records, receiver: str, count: int, made: int = NOW, *, dead:
 
 
 def got(desk: Desk, path: str, by: str = "reader") -> Any:  # noqa: ANN401 - JSON
-    answer = desk.ask("GET", path, by=by)
+    answer = desk.ask("GET", path, by=by, headers={"Fairgate-Reason": "a test"})
     assert answer.status_code == 200, answer.text
     conforms(desk, path, answer)
     return answer.json()

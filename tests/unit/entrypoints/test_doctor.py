@@ -3,9 +3,10 @@
 import json
 import shutil
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -22,6 +23,7 @@ from fairgate.backends.embedded.lake_manifest import Manifest
 from fairgate.backends.embedded.segments import open_log
 from fairgate.domain.access import ApiKey, Scope
 from fairgate.domain.appeal import Appeal, Ruling
+from fairgate.domain.audit import Doing, Kind, signed
 from fairgate.domain.event import moment
 from fairgate.domain.ledger import Subject
 from fairgate.domain.windows import DAY, HOUR, MINUTE
@@ -30,9 +32,11 @@ from fairgate.entrypoints.doctor import data as doctor_data
 from fairgate.entrypoints.doctor import machine
 from fairgate.entrypoints.doctor import records as doctor_records
 from fairgate.entrypoints.doctor.finding import Finding, Installation, State
+from fairgate.entrypoints.door.anchors import record_of
 from fairgate.entrypoints.signing import new_secret
-from fairgate.pipeline.records import decode
+from fairgate.pipeline.records import decode, encode
 from fairgate.ports.ledger import Message, Read
+from fairgate.secret_file import secrets_of
 from fairgate.settings import settings_of
 from fairgate.wiring import RECORDS, open_records
 from tests.support import PACK, SECRET, open_pipeline, traffic
@@ -259,6 +263,25 @@ def letters(receiver: str, count: int, made: int, *, dead: bool = False) -> Call
     return plant
 
 
+def audited(statement: str, *, anchored: bool = False, age: int = 0) -> Callable[[Patient], None]:
+    """Three rows of the audit log, to which something is done, and perhaps an anchor from before, so old."""
+
+    def keep(patient: Patient) -> None:
+        doing = Doing(NOW, "ann", "", Kind.READ, Subject("decision", "1"), "ticket 7")
+        with open_records(patient.data) as records:
+            records.audit.append([doing] * 3)
+            head = records.audit.head()
+        if anchored:
+            anchor = record_of(signed(head, secrets_of(patient.data, make=False)), NOW - age)
+            with open_log(patient.data / "log") as log:
+                log.append(encode(anchor))
+                log.commit()
+        with closing(sqlite3.connect(patient.data / RECORDS)) as connection, connection:
+            connection.execute(statement)
+
+    return keep
+
+
 def appeals(count: int, due: int) -> Callable[[Patient], None]:
     """So many appeals that are due then, and another that was decided late."""
 
@@ -332,8 +355,22 @@ FAULTS: list[tuple[str, Callable[[Patient], object], State, str]] = [
         BAD,
         "records.db can be read by others",
     ),
-    ("records", lambda patient: (patient.data / RECORDS).write_bytes(b"none" * 999), BAD, "Appeals stand in it alone"),
-    ("records", read_so_far(63), BAD, "Appeals stand nowhere else, and go with it"),
+    (
+        "records",
+        lambda patient: (patient.data / RECORDS).write_bytes(b"none" * 999),
+        BAD,
+        "audit log stand in it alone",
+    ),
+    ("records", read_so_far(63), BAD, "Appeals and the audit log stand nowhere else, and go with it"),
+    ("audit", audited("update audit_row set why = 'x' where number = 2"), BAD, "row 2 is not as it was: changed"),
+    ("audit", audited("delete from audit_row where number = 3", anchored=True), BAD, "row 3 is not as it was: cut off"),
+    (
+        "audit",
+        audited("select 1"),
+        WARN,
+        "the last 3 of 3 rows are as they were written, and none of them is vouched for",
+    ),
+    ("audit", audited("select 1", anchored=True, age=3 * DAY), WARN, "the log vouched for row 3 3 d ago"),
     ("appeals", appeals(3, NOW - 2 * DAY), WARN, "3 are open, 3 of them overdue, the first for 2 d"),
     ("webhooks", told("gate-way"), BAD, "needs a secret in the environment variable FAIRGATE_WEBHOOK_GATE_WAY"),
     ("webhooks", several(told("well"), letters("well", 3, NOW, dead=True)), WARN, "3 messages to well were put aside"),
@@ -431,7 +468,7 @@ def test_a_clerk_that_is_far_behind(patient: Patient, monkeypatch: pytest.Monkey
     assert (running.state, "Is the clerk running?" in running.remedy) == (WARN, True)
     patient.say("[clerk]\nenabled = false\n")
     off = patient.found("records")
-    assert "Appeals stand nowhere else" in off.remedy
+    assert "Appeals and the audit log stand nowhere else" in off.remedy
     assert (off.state, "and the clerk is switched off" in off.words) == (WARN, True)
 
 

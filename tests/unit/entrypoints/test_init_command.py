@@ -17,6 +17,7 @@ from fairgate.language.problems import PackError
 from fairgate.secret_file import secrets_of
 from fairgate.settings import (
     CallSite,
+    ChallengeSettings,
     ClerkSettings,
     DeskSettings,
     DoorSettings,
@@ -101,10 +102,12 @@ def test_the_settings_file_says_every_key_with_its_default(tmp_path: Path) -> No
         call_site={"default": CallSite()},
         retention={"default": Retention()},
         webhook={"default": WebhookSettings()},
+        challenge={"default": ChallengeSettings()},
         share=ShareSettings(pool=[SharePool()]),
     )
     assert read_settings(file) == expected
     for table in (Settings, DoorSettings, CallSite, LogSettings, DeskSettings, Retention, TelemetrySettings,
+                  ChallengeSettings,
                   ShareSettings, ShareLeases, SharePool, SharePrices, ShareSpeeds,
                   ClerkSettings, WebhookSettings, PeopleSettings, OidcSettings):  # fmt: skip
         for key in table.__struct_fields__:

@@ -64,7 +64,10 @@ def test_a_key_is_made_and_only_its_text_is_on_stdout(data: Path) -> None:
     ("words", "told"),
     [
         (("create", "--scope", "decid", "--name", "a"), "no scope `decid` (did you mean `decide`?)"),
-        (("create", "--scope", "everything", "--name", "a"), "known: admin, decide, enforce, ingest, personal, read, "),
+        (
+            ("create", "--scope", "everything", "--name", "a"),
+            "known: admin, audit, decide, enforce, ingest, personal, ",
+        ),
         (("create", "--scope", "decide", "--name", "  "), "Say who uses the key"),
         (("create", "--scope", "decide", "--name", "a" * 65), "1 to 64 characters"),
         (("create", "--scope", "decide", "--name", "a\x1b[2J"), "that can be printed"),

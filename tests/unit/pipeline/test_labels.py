@@ -6,7 +6,7 @@ import pytest
 
 from fairgate.domain.errors import BadLabel
 from fairgate.domain.event import Event
-from fairgate.pipeline.labels import SOURCE, Said, label_event
+from fairgate.pipeline.labels import Said, label_event
 from fairgate.pipeline.online import Pipeline
 from tests.support import NOW, PACK, body, open_pipeline, request
 from tests.unit.pipeline.live import answers
@@ -45,7 +45,7 @@ def test_a_label_has_what_its_type_shares_with_the_event(tmp_path: Path) -> None
         [answer] = answers(pipeline, body({"plan": "free"}, id="x"))
         event = labelled(pipeline, answer.sequence, said(kind="farm"))
         [taken] = pipeline.take([pipeline.decoder.admit(event)])
-    assert (event.type, event.source, event.time, event.received) == ("account.label", SOURCE, NOW + 7, NOW + 7)
+    assert (event.type, event.source, event.time, event.received) == ("account.label", "test", NOW + 7, NOW + 7)
     data = event.data
     assert (data.of, data.bad, data.account, data.email, data.kind, data.said_by) == (
         "x", True, "a", "a@example.com", "farm", None
@@ -109,3 +109,20 @@ def test_a_label_type_is_chosen_by_name(tmp_path: Path) -> None:
     with open_pipeline(tmp_path, TWICE) as pipeline:
         [answer] = answers(pipeline, request(1))
         assert labelled(pipeline, answer.sequence, said(type="spend.label")).type == "spend.label"
+
+
+def test_a_label_says_who_picked_the_event_and_that_nobody_could_tell(tmp_path: Path) -> None:
+    more = 'source = "text"\nconfidence = "number"\nselected_by = "text"\npropensity = "number"\n'
+    told: dict[str, str | float] = {
+        "source": "case",
+        "confidence": 0.8,
+        "selected_by": "dear cheap",
+        "propensity": 0.25,
+    }
+    with open_pipeline(tmp_path, LABELLED + more) as pipeline:
+        [answer] = answers(pipeline, body({"plan": "free"}, id="x"))
+        event = labelled(pipeline, answer.sequence, Said("ann", None, told, "", ""))
+        [taken] = pipeline.take([pipeline.decoder.admit(event)])
+    assert not hasattr(taken, "code")
+    assert event.data.bad is None
+    assert {name: getattr(event.data, name) for name in told} == told

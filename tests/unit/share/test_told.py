@@ -26,7 +26,7 @@ def test_the_state_tells_who_has_what_and_who_waits() -> None:
         5_000.0,
         1,
     )
-    assert (classes["probation"].accounts, classes["probation"].used, classes["probation"].waiting) == (2, 40.0, 1)
+    assert (classes["arrivals"].accounts, classes["arrivals"].used, classes["arrivals"].waiting) == (2, 40.0, 1)
     assert {each.name: (each.used, each.ceil) for each in one.clusters} == {
         "farm": (40.0, 0.1), "pays": (5_000.0, None), "new": (0.0, None),
     }  # fmt: skip
@@ -51,7 +51,7 @@ def test_an_unknown_account_is_a_newcomer() -> None:
     told = Sharing().share.explain("nobody")
     assert (told.known, told.members) == (False, 1)
     assert told.words == [
-        "Nothing is known of this account: it is a newcomer, in probation.",
+        "Nothing is known of this account: it is a newcomer.",
         "p: it has asked for nothing.",
     ]
 
@@ -69,7 +69,10 @@ def test_a_farm_is_told_as_one() -> None:
             "It shares one share with 999 more accounts of the actor farm: others would make it no larger; "
             "among them it goes by how likely each is honest."
         ),
-        "Its class is probation, which has 10% of the capacity where both classes want all of it.",
+        (
+            "Where all classes want all of the capacity its class has 2% (arrivals) until it has used 5 mean requests' "
+            "worth of a pool, and 10% (probation) from then on."
+        ),
         "It weighs 0.01 there.",
         "A ceiling holds it to 0.50% of the capacity, also when capacity is idle.",
         "p: it has used 1.0 mean requests' worth, and 1 are in flight.",

@@ -8,7 +8,7 @@ from fairgate.backends.sql.records import Records
 from fairgate.backends.sql.tables import APPEAL
 from fairgate.domain.appeal import Appeal, AppealState, Ruling
 from fairgate.domain.ledger import Subject
-from fairgate.ports.appeals import Appeals, Docket, Filed, Wanted
+from fairgate.ports.appeals import ERASED, Appeals, Docket, Filed, Wanted
 
 _COLUMNS = APPEAL.c
 _OPEN = _COLUMNS.state == AppealState.OPEN.value
@@ -61,6 +61,15 @@ class SqlAppeals(Appeals):
         decided = update(APPEAL).where(_COLUMNS.number == number, _OPEN).values(_ruled(ruling))
         with self._records.writing() as connection:
             return connection.execute(decided).rowcount == 1
+
+    def erase(self, subject: Subject) -> int:
+        """See the port."""
+        whose = (_COLUMNS.kind == subject.kind, _COLUMNS.value == subject.value)
+        with self._records.writing() as connection:
+            held = update(APPEAL).where(*whose, _COLUMNS.words != ERASED).values(words=ERASED)
+            erased = connection.execute(held).rowcount
+        self._records.settle()  # also where this was cut off here the last time
+        return erased
 
     def docket(self, now: int) -> Docket:
         """See the port."""

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, false, inse
 from fairgate.backends.sql.records import execute_each
 from fairgate.backends.sql.tables import CASE, CASE_HAPPENING, CASE_MEMBER
 from fairgate.domain.case import Case, CaseState, Facts, Happening
+from fairgate.domain.worth import value_per_minute
 
 _COLUMNS = CASE.c
 _HANDLED = msgspec.json.Decoder(dict[str, Any])
@@ -41,14 +42,18 @@ def handled_row(case: Case) -> dict[str, object]:
 
 def facts_row(facts: Facts, now: int) -> dict[str, object]:
     """What decisions did to a case, as its row has it, and what it is worth then."""
-    stake = facts.stake
     return {
         "facts": msgspec.json.encode(facts).decode(),
-        "value": stake.value(now),
+        "value": value(facts, now),
         "ranked": now,
-        "uncertain": stake.uncertain,
-        "minutes": stake.minutes,
+        "uncertain": facts.stake.uncertain,
+        "minutes": facts.stake.minutes,
     }
+
+
+def value(facts: Facts, now: int) -> float:
+    """What a minute of a case's review saves at a time, in dollars."""
+    return value_per_minute(facts.stake.faded(now))
 
 
 def facts_of(row: Row[Any]) -> Facts:
@@ -72,9 +77,8 @@ def ready(now: int, *, escalated: bool) -> ColumnElement[bool]:
 
 def add(connection: Connection, case: Case, now: int) -> int:
     """Write a new case; returns its number."""
-    made = connection.execute(insert(CASE), handled_row(case) | facts_row(case.facts, now))
-    (number,) = made.inserted_primary_key or (None,)
-    assert isinstance(number, int)  # noqa: S101 - the data base gives one
+    made = insert(CASE).returning(_COLUMNS.number)
+    number: int = connection.execute(made, handled_row(case) | facts_row(case.facts, now)).scalar_one()
     write_members(connection, msgspec.structs.replace(case, number=number))
     return number
 

@@ -9,7 +9,8 @@ from sqlalchemy import Row, Select, and_, bindparam, case, delete, false, func, 
 from fairgate.backends.sql import case_rows as rows
 from fairgate.backends.sql.records import Records, execute_each
 from fairgate.backends.sql.tables import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
-from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening, Stake
+from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening
+from fairgate.domain.worth import Stake
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases, CasesWanted, Opened, Waiting
 
 _COLUMNS = CASE.c
@@ -126,15 +127,15 @@ class SqlCaseQueue(CaseQueue):
 
     def rank(self, now: int, before: int, limit: int) -> int:
         """See the port."""
-        ranked_before = select(CASE).where(_OPEN, _COLUMNS.ranked < before).order_by(_COLUMNS.ranked).limit(limit)
+        stale = select(_COLUMNS.number, _COLUMNS.facts).where(_OPEN, _COLUMNS.ranked < before)
         with self._records.writing() as connection:
-            stale = connection.execute(ranked_before).all()
+            found = connection.execute(stale.order_by(_COLUMNS.value.desc()).limit(limit)).all()
             valued = [
-                {"ranked_case": row.number, "value": rows.facts_of(row).stake.value(now), "ranked": now}
-                for row in stale
+                {"ranked_case": number, "value": rows.value(rows.facts_in(facts), now), "ranked": now}
+                for number, facts in found
             ]
             execute_each(connection, update(CASE).where(_COLUMNS.number == bindparam("ranked_case")), valued)
-            return len(stale)
+            return len(found)
 
     def waiting(self, now: int) -> Waiting:
         """See the port."""
@@ -156,7 +157,7 @@ class SqlCaseFeed(CaseFeed):
         with self._records.reading() as connection:
             return connection.execute(select(CASE_FED.c.sequence)).scalar_one_or_none() or 0
 
-    def feed(self, upto: int, findings: Sequence[Finding], used: Mapping[str, Stake], now: int, terms: Facts) -> None:
+    def feed(self, upto: int, findings: Sequence[Finding], used: Mapping[str, Stake], now: int) -> None:
         """See the port."""
         with self._records.writing() as connection:
             fed = connection.execute(select(CASE_FED.c.sequence)).scalar_one_or_none() or 0
@@ -169,7 +170,7 @@ class SqlCaseFeed(CaseFeed):
                     continue
                 row = rows.open_about(connection, [finding.account])
                 if row is None:
-                    opened = Case(-1, (finding.account,), terms.fed(finding), finding.at)
+                    opened = Case(-1, (finding.account,), Facts(finding.stake).fed(finding), finding.at)
                     number, happening = rows.add(connection, opened, now), Happening(finding.at, "", "opened", "")
                     rows.write_happenings(connection, number, [happening])
                 else:

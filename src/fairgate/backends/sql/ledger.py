@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Select, bindparam, delete, func, insert, select
 
+from fairgate.backends.sql.audit import append_to
 from fairgate.backends.sql.records import Records, execute_each
 from fairgate.backends.sql.tables import LEDGER_ENTRY, LEDGER_READ, LETTER
 from fairgate.domain.action import Action
+from fairgate.domain.audit import Doing
 from fairgate.domain.ledger import Entry, Subject, Undone
 from fairgate.ports.ledger import LedgerRecords, Message, Read
 
@@ -28,7 +30,14 @@ class SqlLedger(LedgerRecords):
             row = connection.execute(select(LEDGER_READ)).one_or_none()
             return Read(0, 0) if row is None else Read(row.sequence, row.read_at, _TEXTS.decode(row.switched_off))
 
-    def take(self, read: Read, entries: Sequence[Entry], messages: Sequence[Message], receivers: Sequence[str]) -> None:
+    def take(
+        self,
+        read: Read,
+        entries: Sequence[Entry],
+        messages: Sequence[Message],
+        receivers: Sequence[str],
+        doings: Sequence[Doing] = (),
+    ) -> None:
         """See the port."""
         last = {entry.number: entry for entry in entries}
         rows = [_row(entry) for entry in last.values()]
@@ -40,6 +49,7 @@ class SqlLedger(LedgerRecords):
             execute_each(connection, before, [{"said_again": number} for number in last])
             execute_each(connection, insert(LEDGER_ENTRY), rows)
             execute_each(connection, insert(LETTER), letters)
+            append_to(connection, doings)
 
     def get(self, number: int) -> Entry | None:
         """See the port."""

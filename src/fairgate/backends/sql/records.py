@@ -26,6 +26,8 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 class DataBase(NamedTuple):
     """A data base: what it is called to people, how it is opened, and what helps where it has failed.
 
+    `settle` lets none of its files have what was overwritten, as far as that can be said here; whether it was done.
+
     A transaction whose connection has the options `writer` begins only when no other that has them is under way. All
     others see one state from their begin to their end.
     """
@@ -34,6 +36,7 @@ class DataBase(NamedTuple):
     open: Callable[[], Engine]
     writer: Mapping[str, object]
     remedy: Callable[[BaseException], str]
+    settle: Callable[[Engine], bool]
 
 
 @contextmanager
@@ -80,6 +83,17 @@ class Records:
         """One transaction: all of it is durable afterwards, or after an error nothing of it has happened."""
         with self._told(), self._writer.begin() as connection:
             yield connection
+
+    def settle(self) -> None:
+        """Let nothing of the data base have what was overwritten. Waits for those that read meanwhile.
+
+        Raises `RecordsUnavailable` where one of them goes on for too long.
+        """
+        with self._told():
+            settled = self._base.settle(self.engine)
+        if not settled:
+            what = "somebody reads it without an end, so what was erased is still in its log"
+            raise RecordsUnavailable(self._base.name, what, "It is tried again; end whoever reads it.")
 
     def migrate(self) -> None:
         """Bring the tables to what this Fairgate knows. Several processes may do so at the same time."""

@@ -18,7 +18,9 @@ _BUSY_SECONDS = 10.0
 _WAL_PAUSE = 0.05
 
 _REMEDY: Final = "Check the path, this user's permissions, and that the disk has room and is well."
-_RESTORE: Final = "Restore it from a backup. Appeals stand in it alone; the rest the log has, as far as it goes back."
+_RESTORE: Final = (
+    "Restore it from a backup. Appeals and audit log stand in it alone; the rest the log has, as far as it goes back."
+)
 _REMEDIES: Final = {
     sqlite3.SQLITE_BUSY: "Another process has been writing to it all the while: wait for it, then try again.",
     sqlite3.SQLITE_CORRUPT: _RESTORE,
@@ -31,7 +33,7 @@ def open_records(path: Path) -> AbstractContextManager[Records]:
 
     Readers and the writer don't wait for each other (WAL).
     """
-    return opened(DataBase(str(path), lambda: _opened(path), {_WRITES: True}, _remedy))
+    return opened(DataBase(str(path), lambda: _opened(path), {_WRITES: True}, _remedy, _settle))
 
 
 def _opened(path: Path) -> Engine:
@@ -55,6 +57,14 @@ def _set_up(connection: sqlite3.Connection, _pooled: object) -> None:
     _use_wal(connection)
     connection.execute("pragma synchronous = full")
     connection.execute("pragma foreign_keys = on")
+    connection.execute("pragma secure_delete = on")  # what is erased is overwritten, too
+
+
+def _settle(engine: Engine) -> bool:
+    """Bring all of the log into the file, and empty it."""
+    with engine.connect() as connection:
+        cursor = connection.connection.cursor()  # not by SQLAlchemy, which would begin a transaction
+        return bool(cursor.execute("pragma wal_checkpoint(truncate)").fetchone() == (0, 0, 0))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

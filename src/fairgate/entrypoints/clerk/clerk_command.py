@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, suppress
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.backends.embedded.segment_reader import SegmentReader, published
+from fairgate.casework.opening import Opening
 from fairgate.domain.errors import FairgateError
 from fairgate.entrypoints.clerk.clerk import Clerk
 from fairgate.entrypoints.clerk.post import Post
@@ -16,6 +17,7 @@ from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_lin
 from fairgate.entrypoints.signing import signer_of
 from fairgate.language.pack_file import pack_from_texts
 from fairgate.monitor.logs import configure
+from fairgate.pipeline.erasing import Erasing
 from fairgate.pipeline.projection import Projection
 from fairgate.settings import Settings
 from fairgate.wiring import open_records
@@ -36,7 +38,8 @@ def run(settings: Settings) -> None:
         log = stack.enter_context(closing(SegmentReader.open(settings.data / "log")))
         records = stack.enter_context(open_records(settings.data))
         posts = {name: (each, Post(each, signer_of(name), clock)) for name, each in settings.webhook.items()}
-        projection = Projection(log, records.ledger, list(posts), pack_from_texts)
+        watchers = (Opening(records.case_feed), Erasing(records.appeals))
+        projection = Projection(log, records.ledger, list(posts), pack_from_texts, watchers)
         clerk = Clerk(projection, lambda: _look(log), records.outbox, posts, clock)
         _log.info("the clerk reads the log", extra={"receivers": len(posts)})
         with suppress(asyncio.CancelledError):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
@@ -14,6 +14,10 @@ from starlette.types import Scope as Asgi
 from fairgate import __version__
 from fairgate.entrypoints.desk import (
     appeal_routes,
+    audit_routes,
+    bulk_routes,
+    case_routes,
+    challenge_routes,
     job_routes,
     people_routes,
     record_routes,
@@ -24,6 +28,7 @@ from fairgate.entrypoints.desk.answers import Health
 from fairgate.entrypoints.desk.meters import CONTENT_TYPE
 from fairgate.entrypoints.desk.office import Desk, Office
 from fairgate.entrypoints.desk.problems import answer_problems, later, problem
+from fairgate.entrypoints.desk.remembering import Remembering
 
 #: The largest body: a pack as texts.
 MOST_BYTES = 4 << 20
@@ -32,12 +37,20 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, and appeals against them.
+actions, appeals against them, bulk actions, cases, challenges, and who did and read what.
 
 Send an API key as `Authorization: Bearer fg_...`, or log in by `POST /v1/session`; each operation says which scope it
 needs. With a session's cookie, what changes anything needs the header `Fairgate-CSRF`. A loopback desk without any API
 key or person is open to everyone on its machine."""
 _log = logging.getLogger(__name__)
+
+
+class Going(Protocol):
+    """Something that runs by itself."""
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        ...
 
 
 def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
@@ -58,6 +71,10 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(appeal_routes.routes)
     app.include_router(session_routes.routes)
     app.include_router(people_routes.routes)
+    app.include_router(challenge_routes.routes)
+    app.include_router(audit_routes.routes)
+    app.include_router(case_routes.routes)
+    app.include_router(bulk_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app
@@ -75,8 +92,12 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
         async with AsyncExitStack() as stack:
             stack.push_async_callback(office.workers.close)
             await office.workers.start()
-            for each in (office.upkeep.run(), office.jobs.run()):
-                task = asyncio.create_task(each)
+            remembering = Remembering(office.door, office.workers, office.meters)
+            going: tuple[Going, ...] = (
+                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering
+            )  # fmt: skip
+            for each in going:
+                task = asyncio.create_task(each.run())
                 task.add_done_callback(ended)
                 stack.push_async_callback(_cancelled, task)
             yield

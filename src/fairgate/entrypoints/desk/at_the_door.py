@@ -5,16 +5,19 @@ import ssl
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import httpx
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from fairgate.domain.access import Granted
+from fairgate.domain.access import Granted, Scope
 from fairgate.domain.errors import BadSettings
+from fairgate.enforce.standing import Standing
 from fairgate.entrypoints.desk.problems import Refusal
-from fairgate.entrypoints.door.http import Problems
+from fairgate.entrypoints.door.answers import Results
+from fairgate.entrypoints.door.http import Problem, Problems
 from fairgate.entrypoints.door_client import url_of
 from fairgate.entrypoints.passes import Passes
 from fairgate.settings import DoorSettings
@@ -33,7 +36,17 @@ _TOLD: Final = frozenset(
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }
 )
+#: What the desk does by itself: it sends events of its own, and asks how accounts stand.
+_OWN: Final = Granted("", "desk", frozenset({Scope.INGEST, Scope.READ}))
 _log = logging.getLogger(__name__)
+
+
+class EventRefused(Exception):
+    """The door does not take an event as it is, and would not take it later either."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
 
 
 class AtTheDoor:
@@ -47,15 +60,46 @@ class AtTheDoor:
         self._door = door
         self._passes = passes
 
+    async def get(self, path: str, granted: Granted) -> bytes:
+        """Ask the door for something; returns the body of its answer."""
+        return await self._ask("GET", path, b"", granted)
+
     async def post(self, path: str, body: msgspec.Struct, granted: Granted) -> bytes:
         """Post something to the door; returns the body of its answer, which says that it is done and durable."""
-        return await self._ask("POST", path, body, granted)
+        return await self._ask("POST", path, msgspec.json.encode(body), granted)
 
     async def put(self, path: str, body: msgspec.Struct, granted: Granted) -> bytes:
         """Put something at the door; see `post`."""
-        return await self._ask("PUT", path, body, granted)
+        return await self._ask("PUT", path, msgspec.json.encode(body), granted)
 
-    async def _ask(self, method: str, path: str, body: msgspec.Struct, granted: Granted) -> bytes:
+    async def standing(self, account: str) -> Standing:
+        """How an account stands, asked in the desk's own name."""
+        answer = await self._ask("GET", f"/v1/accounts/{quote(account, safe='')}/standing", b"", _OWN)
+        return msgspec.json.decode(answer, type=Standing)
+
+    async def tell(self, event: bytes) -> None:
+        """Send an event in the desk's own name; it is in the log then, once, however often it is sent.
+
+        Raises `EventRefused`, and `Refusal` where it can't be told now.
+        """
+        answer = await self._sent("POST", "/v1/events", event, _OWN)
+        if answer.status_code in _DONE:
+            return
+        try:
+            [result] = msgspec.json.decode(answer.content, type=Results).results
+        except (msgspec.DecodeError, ValueError):
+            raise _refused(answer) from None
+        if result.error is None:
+            raise _later(f"the door answered with status {answer.status_code}")
+        raise EventRefused(result.error)
+
+    async def _ask(self, method: str, path: str, body: bytes, granted: Granted) -> bytes:
+        answer = await self._sent(method, path, body, granted)
+        if answer.status_code not in _DONE:
+            raise _refused(answer)
+        return answer.content
+
+    async def _sent(self, method: str, path: str, body: bytes, granted: Granted) -> httpx.Response:
         try:
             async with httpx.AsyncClient(
                 base_url=url_of(self._door),
@@ -64,14 +108,11 @@ class AtTheDoor:
                 verify=_trusted(self._door.tls_cert),
                 trust_env=False,  # a pass is never sent through a proxy that the environment happens to name
             ) as client:
-                answer = await client.request(method, path, content=msgspec.json.encode(body))
+                return await client.request(method, path, content=body)
         # ValueError: the certificate's file holds none.
         except (httpx.HTTPError, OSError, ValueError, BadSettings) as error:
             _log.warning("the door can't be reached for %s", path, exc_info=error)
             raise _later("the door can't be reached") from error
-        if answer.status_code not in _DONE:
-            raise _refused(answer)
-        return answer.content
 
 
 def _refused(answer: httpx.Response) -> Refusal:

@@ -1,106 +1,85 @@
-"""Who asked what: a line for every query, on disk before the query runs; and who was kept from deciding."""
+"""What the desk puts in the audit log: queries before they run, readings before they are answered, who was refused."""
 
+import asyncio
+import hashlib
 import logging
-import os
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-import msgspec
-
+from fairgate.domain.access import Granted
+from fairgate.domain.audit import Doing, Kind, fingerprint, more_of
 from fairgate.domain.errors import DeskUnwritable
-from fairgate.domain.event import moment
-from fairgate.ports.clock import Clock
+from fairgate.domain.ledger import Subject
+from fairgate.domain.reading import Sight
+from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.ports.audit import Sought
 
+#: Where an older desk kept its audit log, in its folder.
+DESK_FILE: Final = "audit.jsonl"
+_OLD_FILES: Final = Sought(what=(Kind.OLD_FILE,))
+_ALL: Final = (1 << 63) - 1
+#: Who does what the desk does by itself.
+DESK: Final = "fairgate desk"
 _log = logging.getLogger(__name__)
 
 
-class Asked(msgspec.Struct, frozen=True, tag="asked", tag_field="what"):
-    """A query that is about to run. `query` is the SHA-256 of its text, in hexadecimal.
+class DeskAudit:
+    """Appends what is done at the desk to the audit log. A row is durable when a method returns.
 
-    The text itself is not kept: it may name a person, and what names a person must go when that person is erased. Who
-    knows a query can prove by the hash that it was, or was not, asked.
+    Of a query the text is not kept: it may name a person, and what names a person must go when that person is erased.
+    Who knows a query can prove by its hash that it was, or was not, asked. Raises `RecordsUnavailable`.
     """
 
-    time: str
-    id: str
-    by: str
-    key: str
-    kind: str
-    query: str
-    characters: int
-    personal: bool
+    def __init__(self, records: DeskRecords) -> None:
+        self._records = records
 
-
-class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="what"):
-    """What became of it: `status` as HTTP has it, and the rows that were given."""
-
-    time: str
-    id: str
-    status: int
-    rows: int
-
-
-class NotAllowed(msgspec.Struct, frozen=True, tag="refused", tag_field="what"):
-    """Somebody was not allowed to decide on something of a kind, by its number; `why` is the code that was answered."""
-
-    time: str
-    by: str
-    key: str
-    kind: str
-    number: int
-    why: str
-
-
-def fingerprint(query: str) -> str:
-    """The hash that stands for a query's text. A lone surrogate is as good a text as any here."""
-    return sha256(query.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class Audit:
-    """Appends lines of JSON to a file that only its owner can read. A line is on disk when a method returns.
-
-    Any thread may call. Raises `DeskUnwritable`.
-    """
-
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
-        self._clock = clock
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            size = os.fstat(self._file).st_size
-            if size and os.pread(self._file, 1, size - 1) != b"\n":  # a crash cut the last line short
-                os.write(self._file, b"\n")
-        except OSError as error:
-            raise DeskUnwritable(path, error.strerror or str(error)) from error
-
-    def asked(self, query_id: str, by: str, key: str, kind: str, query: str, *, personal: bool) -> None:  # noqa: PLR0913 - one for each member
-        """Note a query that is about to run."""
+    async def asked(self, query_id: str, granted: Granted, kind: str, query: str, seen: Sight) -> None:
+        """Note a query that is about to run, and whether personal values are shown."""
         print_ = fingerprint(query)
-        self._append(Asked(self._now(), query_id, by, key, kind, print_, len(query), personal))
-        _log.info("query asked", extra={"key": key, "query": print_})
+        what = Kind.ASKED_PERSONAL if seen.shown else Kind.ASKED
+        more = more_of(kind=kind, sha256=print_, characters=len(query))
+        await self._append(self._doing(granted, what, Subject("query", query_id), more, seen))
+        _log.info("query asked", extra={"key": granted.key, "query": print_})
 
-    def ended(self, query_id: str, status: int, rows: int) -> None:
-        """Note what became of a query."""
-        self._append(Ended(self._now(), query_id, status, rows))
+    async def ended(self, query_id: str, granted: Granted, status: int, rows: int) -> None:
+        """Note what became of a query: a status as HTTP has it, and the rows that were given."""
+        more = more_of(status=status, rows=rows)
+        await self._append(self._doing(granted, Kind.ENDED, Subject("query", query_id), more))
 
-    def refused(self, by: str, key: str, kind: str, number: int, why: str) -> None:
-        """Note that somebody was not allowed to decide on something."""
-        self._append(NotAllowed(self._now(), by, key, kind, number, why))
+    async def read(self, granted: Granted, about: Sequence[Subject], seen: Sight) -> None:
+        """Note that somebody is about to be shown personal values of something."""
+        await self._append(*(self._doing(granted, Kind.READ, each, "", seen) for each in about))
 
-    def close(self) -> None:
-        """Let the file go."""
-        os.close(self._file)
+    async def refused(self, granted: Granted, kind: str, number: int, why: str) -> None:
+        """Note that somebody was not allowed to decide on something; `why` is the code that was answered."""
+        await self._append(self._doing(granted, Kind.REFUSED, Subject(kind, str(number)), more_of(code=why)))
 
-    def _append(self, line: Asked | Ended | NotAllowed) -> None:
-        text = msgspec.json.encode(line) + b"\n"
-        try:
-            written = os.write(self._file, text)
-            os.fsync(self._file)
-        except OSError as error:
-            raise DeskUnwritable(self._path, error.strerror or str(error)) from error
-        if written < len(text):
-            raise DeskUnwritable(self._path, "the disk is full")
+    async def take_over(self, file: Path) -> None:
+        """Let one row vouch for the file in which an older desk kept its audit log. Once: the file stays as it is.
 
-    def _now(self) -> str:
-        return moment(self._clock.now()).isoformat()
+        Raises `DeskUnwritable` where it can't be read.
+        """
+        more = await asyncio.to_thread(_vouching, file)
+        if more and not await self._records.keep(lambda records: bool(records.audit.found(_OLD_FILES, _ALL, 1))):
+            granted = Granted("", DESK, frozenset())
+            await self._append(self._doing(granted, Kind.OLD_FILE, Subject("file", file.name), more))
+
+    def _doing(self, granted: Granted, what: Kind, about: Subject, more: str, seen: Sight | None = None) -> Doing:
+        now, stated = self._records.clock.now(), seen or Sight(shown=False, told="")
+        return Doing(now, granted.by, granted.key, what, about, stated.why, stated.case, None, more)
+
+    async def _append(self, *doings: Doing) -> None:
+        if doings:
+            await self._records.keep(lambda records: records.audit.append(doings))
+
+
+def _vouching(file: Path) -> str:
+    """What a row has of a file that it vouches for; empty where there is none."""
+    if not file.exists():
+        return ""
+    try:
+        with file.open("rb") as opened:
+            return more_of(sha256=hashlib.file_digest(opened, "sha256").hexdigest(), bytes=file.stat().st_size)
+    except OSError as error:
+        raise DeskUnwritable(file, error.strerror or str(error)) from error

@@ -13,13 +13,14 @@ from fairgate.domain.ledger import Entry
 from fairgate.domain.pack import Appeal as AppealTerms
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
-from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.terms import Terms
 from fairgate.entrypoints.door.actions import PostUndo
 from fairgate.entrypoints.door.bodies import ANYONE
-from fairgate.ports.appeals import Filed, Wanted
+from fairgate.ports.appeals import ERASED, Filed, Wanted
 from fairgate.settings import Settings
 
 _BARRED: Final = {
@@ -33,9 +34,12 @@ _BARRED: Final = {
 class Hearing:
     """Files and decides appeals. Raises `Refusal`, and what `DeskRecords.do` raises: nothing is half done then."""
 
-    def __init__(self, settings: Settings, records: DeskRecords, audit: Audit, door: AtTheDoor) -> None:
+    def __init__(
+        self, settings: Settings, records: DeskRecords, audit: DeskAudit, door: AtTheDoor, labelling: Labelling
+    ) -> None:
         self._settings = settings
         self._door = door
+        self._labelling = labelling
         self._records = records
         self._audit = audit
         self._terms = Terms(settings.data)
@@ -74,8 +78,8 @@ class Hearing:
     async def decide(self, number: int, granted: Granted, ruled: Ruling, spare: str | None) -> Appeal:
         """Decide an appeal, and return it.
 
-        One that is granted has its action undone at the door first, and is decided once the door has done so: until
-        then it is open, whatever is killed, and may be decided again.
+        One that is granted has its action undone at the door first, which gets a label, too, and is decided once the
+        door has done so: until then it is open, whatever is killed, and may be decided again.
         """
         if number in self._under_way:
             raise Refusal(409, "being_decided", "somebody is deciding this appeal just now: look again in a moment")
@@ -87,6 +91,7 @@ class Hearing:
                 raise _decided()
             if ruled.granted:
                 await self._undo(appeal.action, PostUndo(ruled.why, spare), granted)
+                await self._label(appeal.action, granted)
             if not await self._records.do(lambda records: records.appeals.decide(number, ruled)):
                 raise _decided()
         finally:
@@ -103,6 +108,12 @@ class Hearing:
                 "the action has ended by itself, or was undone long ago: nothing is left to undo, so refuse the appeal"
             )
             raise Refusal(409, "action_over", what) from refusal
+
+    async def _label(self, action: int, granted: Granted) -> None:
+        """Label the event that the action followed from as benign: somebody believed whom it was on."""
+        entry = await self._records.do(lambda records: records.ledger.get(action))
+        if entry is not None:
+            await self._labelling.of_appeal(entry, granted)
 
     async def _check_in_time(self, entry: Entry, now: int) -> None:
         if entry.undone is not None:
@@ -126,7 +137,7 @@ class Hearing:
         """Refuse those who took the action or filed the appeal, and note that they tried."""
         bar = _bar(appeal, granted)
         if bar:
-            await asyncio.to_thread(self._audit.refused, granted.by, granted.key, "appeal", appeal.number, bar)
+            await self._audit.refused(granted, "appeal", appeal.number, bar)
             raise Refusal(403, bar, _BARRED[bar])
 
 
@@ -147,7 +158,7 @@ def _same(filed: Filed, action: int, words: str, ref: str, by: str) -> Filed:
     there = filed.appeal
     if (there.filed_by, there.ref) != (by, ref):
         raise Refusal(409, "appeal_open", f"appeal {there.number} against this action is open already", "action")
-    if (there.action, there.words) != (action, words):
+    if there.action != action or there.words not in {words, ERASED}:
         what = f"this ref is appeal {there.number}, which says something else: give what is new a name of its own"
         raise Refusal(409, "ref_taken", what, "ref")
     return filed

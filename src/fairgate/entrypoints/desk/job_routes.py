@@ -1,6 +1,7 @@
 """Jobs over HTTP: backtests and exports, how far they are, and what they made."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,11 @@ from fastapi import APIRouter, Depends
 from starlette.responses import FileResponse, Response
 
 from fairgate.domain.access import Granted, Scope
+from fairgate.domain.audit import fingerprint
+from fairgate.domain.ledger import Subject
 from fairgate.entrypoints.desk.answers import BacktestAsked, ExportAsked, JobAnswer, JobList, PackAsked
-from fairgate.entrypoints.desk.audit import fingerprint
 from fairgate.entrypoints.desk.jobs import GOING, Job
-from fairgate.entrypoints.desk.office import Desk, Office, needs
+from fairgate.entrypoints.desk.office import Desk, Office, Viewer, needs, told_of, views
 from fairgate.entrypoints.desk.problems import Refusal, documented
 from fairgate.entrypoints.desk.sql_routes import MEDIA
 from fairgate.entrypoints.desk.tasks import REPORT_JSON, REPORT_PAGE, Backtest, Export, PackFolder, PackGiven, PackTexts
@@ -24,7 +26,7 @@ _PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsa
 
 routes = APIRouter(tags=["Jobs"])
 Reader = Annotated[Granted, Depends(needs(Scope.READ))]
-Asker = Annotated[Granted, Depends(needs(Scope.SQL))]
+Viewing = Annotated[Viewer, Depends(views(Scope.SQL))]
 
 
 class _Shown(msgspec.Struct):
@@ -50,15 +52,16 @@ async def backtest(asked: BacktestAsked, desk: Desk, granted: Reader) -> Respons
 @routes.post(
     "/v1/exports", status_code=202, response_model=JobAnswer, responses=documented(401, 403, 413, 422, 429, 500, 503)
 )
-async def export(asked: ExportAsked, desk: Desk, granted: Asker) -> Response:
+async def export(asked: ExportAsked, desk: Desk, viewer: Viewing) -> Response:
     """Write all rows of a query to a file, to be fetched when the job is done. Scopes as for `/v1/sql`."""
-    personal = Scope.PERSONAL in granted.scopes
-    await desk.audited(granted, "export", asked.query)
+    granted, seen = viewer
+    personal = seen.shown
+    await desk.audited(granted, "export", asked.query, seen)
     name = f"export.{asked.format}"
     about = f"{asked.format} of the query with the hash {fingerprint(asked.query)[:16]}"
     job = desk.jobs.new("export", granted.by, about, file=name, personal=personal)
     desk.jobs.submit(job, lambda folder: Export(asked.query, asked.format, personal, str(folder / name)))
-    return _shown(desk, job, 202)
+    return _shown(desk, job, 202, told_of(seen))
 
 
 @routes.get("/v1/jobs", response_model=JobList, responses=documented(401, 403))
@@ -102,11 +105,17 @@ async def report(job_id: str, desk: Desk, _: Reader) -> Response:
         **documented(401, 403, 404),
     },
 )
-async def file(job_id: str, desk: Desk, granted: Asker) -> Response:
-    """What an export wrote. Scope `sql`, and `personal` where personal values can be read in it."""
+async def file(job_id: str, desk: Desk, viewer: Viewing) -> Response:
+    """What an export wrote. Scope `sql`; `personal` and a reason as well where personal values can be read in it."""
+    granted, seen = viewer
     found, path = _made(desk, job_id, "export")
     if found.personal and Scope.PERSONAL not in granted.scopes:
         raise Refusal(403, "scope_missing", "personal values can be read in this file: it needs the scope personal")
+    if found.personal:
+        if not seen.shown:
+            what = f"personal values can be read in this file: say why in the header Fairgate-Reason ({seen.told})"
+            raise Refusal(403, "no_reason", what)
+        await desk.audit.read(granted, [Subject("export", job_id)], seen)
     media = next(media for kind, media in MEDIA.items() if path.suffix == f".{kind}")
     return FileResponse(path, media_type=media, filename=path.name, headers={"Cache-Control": "no-store"})
 
@@ -145,11 +154,11 @@ def _named(asked: PackAsked | None, live: str) -> str:
     return asked if isinstance(asked, str) else "a pack that was sent"
 
 
-def _shown(desk: Office, shown: Job, status: int = 200) -> Response:
+def _shown(desk: Office, shown: Job, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     path = desk.jobs.folders.folder(shown) / REPORT_JSON
     done = shown.kind == "backtest" and shown.state == "done"
-    return _json(_Shown(shown, msgspec.Raw(path.read_bytes() if done else b"null")), status)
+    return _json(_Shown(shown, msgspec.Raw(path.read_bytes() if done else b"null")), status, headers)
 
 
-def _json(value: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")

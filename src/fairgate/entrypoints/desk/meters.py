@@ -8,10 +8,12 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fairgate import __version__
+from fairgate.domain.bulk import GOING
 from fairgate.entrypoints.desk.records import RecordsReading
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+_CHALLENGE_SECONDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000)
 
 
 class _OfRecords(Collector):
@@ -46,12 +48,18 @@ class _OfRecords(Collector):
             yield GaugeMetricFamily(
                 "fairgate_appeals_overdue", "Those among them that should have been.", read.appeals.overdue
             )
+            about = "Challenges that have ended, and of which the door does not know yet."
+            yield GaugeMetricFamily("fairgate_challenges_untold", about, read.untold)
+            bulks = GaugeMetricFamily("fairgate_bulks", "Bulk actions that are at work.", labels=["state"])
+            for state in sorted(GOING):
+                bulks.add_metric([state.value], sum(each == state for each in read.bulks))
+            yield bulks
 
 
 class Meters:
     """What is counted and measured, in a registry of its own.
 
-    Labels are routes, statuses, kinds and the names of receivers, which the settings have or had; never input.
+    Labels are routes, statuses, outcomes, and kinds and receivers that the settings have or had; never input.
     """
 
     def __init__(self) -> None:
@@ -83,6 +91,27 @@ class Meters:
             "fairgate_lake_seconds", "Seconds of a round of the lake's upkeep.", buckets=_SECONDS, registry=registry
         )
 
+        self.memory_waiting = Gauge(
+            "fairgate_ban_memory_waiting", "Bans whose accounts were not looked up yet, up to 100.", registry=registry
+        )
+        self.memory_tokens = Gauge("fairgate_ban_memory_tokens", "Identifiers that are remembered.", registry=registry)
+        self.memory_actions = Counter("fairgate_ban_memory_actions", "Bans that were looked up.", registry=registry)
+        self.memory_failures = Counter(
+            "fairgate_ban_memory_failures", "Times that bans could not be looked up or remembered.", registry=registry
+        )
+        self.challenges = Counter(
+            "fairgate_challenges",
+            "Challenges, by what became of them, and answers to them that were none.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self.challenge_seconds = Histogram(
+            "fairgate_challenge_seconds",
+            "Seconds from a challenge to its right answer.",
+            ["kind"],
+            buckets=_CHALLENGE_SECONDS,
+            registry=registry,
+        )
         self._of_records = _OfRecords()
         registry.register(self._of_records)
 

@@ -1,22 +1,29 @@
 """What the desk's routes work with, and who may use them."""
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from fairgate.domain.access import Granted, Scope
+from fairgate.domain.reading import PERSONAL, OpenCase, Sight, no_case, sight_of
 from fairgate.entrypoints.access import Access, Denied
+from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
-from fairgate.entrypoints.desk.audit import Audit
+from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.bulk import BulkDesk
+from fairgate.entrypoints.desk.bulk_runner import BulkRunner
+from fairgate.entrypoints.desk.caseroom import Caseroom
+from fairgate.entrypoints.desk.challenging import Challenging
 from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
+from fairgate.entrypoints.desk.judging import Judging
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.oidc import Oidc
+from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.sessions import Sessions, SignedIn
@@ -32,7 +39,7 @@ class Office:
 
     settings: Settings
     access: Access
-    audit: Audit
+    audit: DeskAudit
     workers: Workers
     jobs: Jobs
     upkeep: Upkeep
@@ -44,12 +51,26 @@ class Office:
     sessions: Sessions
     front: Front
     oidc: Oidc
+    outcomes: Outcomes
+    challenging: Challenging
+    anchoring: Anchoring
+    caseroom: Caseroom
+    judging: Judging
+    bulk: BulkDesk
+    bulk_runner: BulkRunner
+    #: Whether a case is open that somebody names as the reason to read personal values.
+    open_case: OpenCase = no_case
 
-    async def audited(self, granted: Granted, kind: str, query: str) -> str:
-        """Note a query that is about to run, and return its id in the audit file. Raises `DeskUnwritable`."""
-        query_id, personal = secrets.token_hex(8), Scope.PERSONAL in granted.scopes
-        await asyncio.to_thread(self.audit.asked, query_id, granted.by, granted.key, kind, query, personal=personal)
+    async def audited(self, granted: Granted, kind: str, query: str, seen: Sight) -> str:
+        """Note a query that is about to run, and return its id in the audit log. Raises `RecordsUnavailable`."""
+        query_id = secrets.token_hex(8)
+        await self.audit.asked(query_id, granted, kind, query, seen)
         return query_id
+
+    def sight(self, granted: Granted, reason: str | None) -> Sight:
+        """Whether a caller who states this reason, in the header for it, is shown personal values."""
+        raw = None if reason is None else reason.encode("latin-1")
+        return sight_of(may=Scope.PERSONAL in granted.scopes, reason=raw, open_case=self.open_case)
 
 
 def office_of(request: Request) -> Office:
@@ -59,6 +80,15 @@ def office_of(request: Request) -> Office:
 
 
 Desk: TypeAlias = Annotated[Office, Depends(office_of)]
+
+Reason: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="Fairgate-Reason",
+        description="Why personal values are to be shown to a key with the scope `personal`: 3 to 300 characters,"
+        " or `case 12`. It goes into the audit log.",
+    ),
+]
 
 
 def needs(scope: Scope) -> Callable[[Request], Awaitable[Granted]]:
@@ -94,3 +124,24 @@ async def _signed_in(request: Request) -> SignedIn:
 
 
 Signed: TypeAlias = Annotated[SignedIn, Depends(_signed_in)]
+
+
+class Viewer(NamedTuple):
+    """Who asks, and whether they are shown personal values."""
+
+    granted: Granted
+    seen: Sight
+
+
+def views(scope: Scope) -> Callable[..., Awaitable[Viewer]]:
+    """As `needs`, for what has personal values: those are shown to keys with `personal` as well that state a reason."""
+
+    async def viewer(desk: Desk, granted: Annotated[Granted, Depends(needs(scope))], reason: Reason = None) -> Viewer:
+        return Viewer(granted, desk.sight(granted, reason))
+
+    return viewer
+
+
+def told_of(seen: Sight) -> dict[str, str]:
+    """What the headers of an answer tell of whether personal values are shown."""
+    return {PERSONAL: seen.told} if seen.told else {}

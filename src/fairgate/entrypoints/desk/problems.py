@@ -30,7 +30,7 @@ class Refusal(Exception):
         self, status: int, code: str, reason: str, field: str = "", headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
         super().__init__(status, code)
-        self.status = status
+        self.status, self.code, self.reason = status, code, reason
         self.response = problem(status, code, reason, field, headers)
 
 

@@ -1,7 +1,7 @@
 """The clerk's records over HTTP: what other services are still to be told, and all that was done to an account."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -14,7 +14,7 @@ from fairgate.domain.ledger import Subject
 from fairgate.enforce.subjects import ACCOUNT
 from fairgate.entrypoints.dead_message import dead_message
 from fairgate.entrypoints.desk.answers import ActionHistory, DeadList, SentAgain, WebhookBacklog, WebhookList
-from fairgate.entrypoints.desk.office import Desk, needs
+from fairgate.entrypoints.desk.office import Desk, Viewer, needs, told_of, views
 from fairgate.entrypoints.desk.problems import Refusal, documented
 from fairgate.entrypoints.door.actions import ActionShown, action_shown
 from fairgate.ingest.wire import LONGEST_IDENTIFIER
@@ -56,17 +56,22 @@ async def webhooks(desk: Desk, _: Reader) -> Response:
 @routes.get("/v1/webhooks/dead", response_model=DeadList, responses=documented(401, 403, 422, 503))
 async def dead(
     desk: Desk,
-    granted: Reader,
+    viewer: Annotated[Viewer, Depends(views(Scope.READ))],
     receiver: Annotated[str | None, Query(max_length=200, description="Only those to this service.")] = None,
     after: Annotated[int, Query(ge=-1, le=_LARGEST, description="Only those with larger numbers.")] = -1,
     limit: Limit = 100,
 ) -> Response:
-    """Messages that were put aside, by number. Scope `read`; bodies, which name accounts, with `personal` as well."""
+    """Messages that were put aside, by number. Scope `read`; bodies, which name accounts, with `personal` as well.
+
+    Bodies are shown to who states why, and that they were is noted in the audit log.
+    """
     found = await desk.records.do(lambda records: records.outbox.dead(receiver, after, limit + 1))
     page, more = _page(found, limit)
-    personal = Scope.PERSONAL in granted.scopes
-    shown = [dead_message(each, personal=personal) for each in page]
-    return _json(DeadList(shown, page[-1].number if more else None))
+    granted, seen = viewer
+    if seen.shown:
+        await desk.audit.read(granted, [Subject("message", str(each.number)) for each in page], seen)
+    shown = [dead_message(each, personal=seen.shown) for each in page]
+    return _json(DeadList(shown, page[-1].number if more else None), headers=told_of(seen))
 
 
 @routes.post(
@@ -109,5 +114,5 @@ def _page(found: Sequence[_T], limit: int) -> tuple[Sequence[_T], bool]:
     return found[:limit], len(found) > limit
 
 
-def _json(value: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")

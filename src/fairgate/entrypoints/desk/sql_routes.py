@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from fairgate.domain.access import Granted, Scope
+from fairgate.domain.access import Scope
+from fairgate.domain.reading import Sight
 from fairgate.entrypoints.desk.answers import SqlAnswer, SqlAsked
-from fairgate.entrypoints.desk.office import Desk, Office, needs
+from fairgate.entrypoints.desk.office import Desk, Office, Viewer, told_of, views
 from fairgate.entrypoints.desk.problems import documented, refusal_of
 from fairgate.entrypoints.desk.tasks import Done, Format, Query, Refused
 
@@ -57,17 +58,18 @@ routes = APIRouter(tags=["SQL"])
     },
 )
 async def sql(
-    asked: SqlAsked, request: Request, desk: Desk, granted: Annotated[Granted, Depends(needs(Scope.SQL))]
+    asked: SqlAsked, request: Request, desk: Desk, viewer: Annotated[Viewer, Depends(views(Scope.SQL))]
 ) -> Response:
     """Answer one SELECT over the lake and the events that are not in it yet.
 
-    Scope `sql`; personal values are shown to keys that have `personal` as well, to others as tokens. It is noted in the
-    audit file before it runs, and ended where it takes too long or the caller hangs up.
+    Scope `sql`; personal values are shown to keys that have `personal` as well and state a reason, else as tokens. It
+    is noted in the audit log before it runs, and ended where it takes too long or the caller hangs up.
     """
-    query_id = await desk.audited(granted, "sql", asked.query)
-    answer = await _answered(desk, request, _task(desk, asked, granted))
+    granted, seen = viewer
+    query_id = await desk.audited(granted, "sql", asked.query, seen)
+    answer = await _answered(desk, request, _task(desk, asked, seen))
     status = answer.status if isinstance(answer, Refused) else 200
-    await asyncio.to_thread(desk.audit.ended, query_id, status, 0 if isinstance(answer, Refused) else answer[0].rows)
+    await desk.audit.ended(query_id, granted, status, 0 if isinstance(answer, Refused) else answer[0].rows)
     if isinstance(answer, Refused):
         raise refusal_of(answer)
     done, body = answer
@@ -75,13 +77,14 @@ async def sql(
         "Fairgate-Truncated": "true" if done.truncated else "false",
         "Fairgate-Left-Out": str(done.left_out),
         "Cache-Control": "no-store",
+        **told_of(seen),
     }
     return Response(body, media_type=MEDIA[asked.format], headers=headers)
 
 
-def _task(desk: Office, asked: SqlAsked, granted: Granted) -> Query:
+def _task(desk: Office, asked: SqlAsked, seen: Sight) -> Query:
     most = desk.settings.desk.sql_rows
-    return Query(asked.query, min(asked.limit or most, most), asked.format, Scope.PERSONAL in granted.scopes)
+    return Query(asked.query, min(asked.limit or most, most), asked.format, seen.shown)
 
 
 async def _answered(desk: Office, request: Request, task: Query) -> tuple[Done, bytes] | Refused:

@@ -60,7 +60,20 @@ class Compact(msgspec.Struct, frozen=True, tag="compact"):
     tidy: bool
 
 
-Task: TypeAlias = Query | Export | Backtest | Compact
+class Identify(msgspec.Struct, frozen=True, tag="identify"):
+    """Look up what accounts used, for lists of the live pack that remember that. The result is `Used`."""
+
+    lists: list[str]
+    accounts: list[str]
+
+
+class Used(msgspec.Struct, frozen=True):
+    """Tokens of what each account used, by account and list."""
+
+    found: dict[str, dict[str, list[str]]]
+
+
+Task: TypeAlias = Query | Export | Backtest | Compact | Identify
 
 
 class Told(msgspec.Struct, frozen=True, tag="told"):
@@ -70,7 +83,10 @@ class Told(msgspec.Struct, frozen=True, tag="told"):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """The task is done. So many bytes of its result follow; `rows`, `truncated` and `left_out` are a query's."""
+    """The task is done. So many bytes of its result follow; `rows`, `truncated` and `left_out` are a query's.
+
+    `left_out` is that of a look-up, too.
+    """
 
     bytes: int = 0
     rows: int = 0

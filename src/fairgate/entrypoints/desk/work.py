@@ -6,14 +6,17 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 
+import msgspec
+
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.domain.errors import FairgateError, LakeError, LogError, QueryError, QueryTooBig, QueryTooLong
 from fairgate.entrypoints.desk.backtests import run_backtest
 from fairgate.entrypoints.desk.compacting import Compacting
 from fairgate.entrypoints.desk.queries import Queries
-from fairgate.entrypoints.desk.tasks import Backtest, Compact, Done, Export, Query, Refused, Task
+from fairgate.entrypoints.desk.tasks import Backtest, Compact, Done, Export, Identify, Query, Refused, Task
 from fairgate.entrypoints.desk.workers import scratch_of
 from fairgate.settings import Settings
+from fairgate.wiring import open_identifiers
 
 _MEGABYTE = 1 << 20
 #: What a process needs beside a query: the interpreter, libraries, and the answer's rows in their several forms.
@@ -45,6 +48,15 @@ class Work:
                 return self._opened().answer(task)
             case Export():
                 return self._opened().export(task), b""
+            case Identify():
+                return self._identify(task)
+
+    def _identify(self, task: Identify) -> tuple[Done, bytes]:
+        """What accounts used; a list that the pack has no more is left out."""
+        with open_identifiers(self._settings.data) as (identifiers, pack):
+            lists = [name for name in task.lists if name in pack.lists]
+            used = identifiers.of(pack, lists, task.accounts)
+        return Done(left_out=used.left_out), msgspec.json.encode(used)
 
     def _compact(self, task: Compact) -> Done:
         if self._compacting is None:

@@ -135,7 +135,7 @@ def erased(at: Installation) -> Finding:
         return ok("nothing is recorded yet")
     start = at.log.begin() if at.log_bytes <= WHOLE_LOG else max(at.log.begin(), at.log.end() - _LATELY)
     records = (decode(at_, raw) for at_, raw in at.log.read(start) if raw[1:7] == b"\xa5erase")
-    numbers = {record.key for record in records if isinstance(record, EraseRecord)}
+    numbers = {record.key for record in records if isinstance(record, EraseRecord) and record.key != NOBODY}
     with closing(FileSubjectKeys(at.settings.data / SUBJECT_KEYS, writable=False)) as keys:
         left = [number for number in numbers if keys.get(number) is not None]
     if left:

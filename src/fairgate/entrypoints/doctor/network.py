@@ -16,6 +16,7 @@ from fairgate.domain.event import moment
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints.access import is_loopback
 from fairgate.entrypoints.doctor.finding import Finding, Installation, bad, ok, warn
+from fairgate.entrypoints.door_client import reached
 from fairgate.wiring import open_keys
 
 _SECONDS = 3
@@ -124,13 +125,12 @@ def _certificate(path: Path, now: int) -> Finding:
 
 def _asked(host: str, port: int, *, tls: bool) -> tuple[str, str | None]:
     """Where it was asked, and what it says of itself; "" where that is not Fairgate, None where nothing listens."""
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
     where = f"{host}, port {port}"
     context = ssl._create_unverified_context()  # noqa: S323, SLF001 - asks for a sign of life, and sends nothing
     asking = (
-        http.client.HTTPSConnection(reached, port, timeout=_SECONDS, context=context)
+        http.client.HTTPSConnection(reached(host), port, timeout=_SECONDS, context=context)
         if tls
-        else http.client.HTTPConnection(reached, port, timeout=_SECONDS)
+        else http.client.HTTPConnection(reached(host), port, timeout=_SECONDS)
     )
     with closing(asking):
         try:

@@ -14,7 +14,7 @@ from fairgate.wiring import RECORDS, existing_records, read_by_the_clerk
 #: Records of the log that the clerk may have before it: less than a second's work for it.
 _FAR: Final = 100_000
 #: What goes with the file where it is deleted.
-_ONLY_THERE: Final = "Appeals stand nowhere else, and go with it: keep a copy."
+_ONLY_THERE: Final = "Appeals and the audit log stand nowhere else, and go with it: keep a copy."
 #: How old a message may be that waits.
 _OLD: Final = HOUR
 

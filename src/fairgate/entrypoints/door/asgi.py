@@ -88,7 +88,7 @@ class Application:
         trace = self._traces.request(route.path, headers.get(b"traceparent"))
         response = _FAILED
         try:
-            request = Request(params, _query(query), headers, body, granted.by, granted.scopes, trace)
+            request = Request(params, _query(query), headers, body, granted.by, granted.scopes, trace, granted.key)
             response = await route.handler(self.door, request)
         except Exception as error:  # noqa: BLE001 - one request must not end the service
             response = self._failed(error)

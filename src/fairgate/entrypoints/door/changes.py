@@ -1,12 +1,16 @@
 """The handlers that change what is decided: lists, switches, labels. Each answers when its change is on disk."""
 
 import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
 from fairgate.domain.action import SWITCH, Action
 from fairgate.domain.errors import BadSettings, NoSuchRecord, NothingSealed, NotPrepared, ReloadUnderWay
 from fairgate.domain.event import Refusal, moment
+from fairgate.domain.memory import Memory
 from fairgate.domain.pack import Pack
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints.door.answers import status_of
@@ -24,6 +28,9 @@ from fairgate.pipeline.online import Pipeline
 #: What is entered by hand ends some day: an entry that nobody looks at again is how innocents stay blocked.
 LONGEST_ENTRY = 365 * DAY
 _ALL = "all"
+_ERASED = "nothing personal of this account can be read any more, here or in backups to come"
+#: What a label may say beside whether it was bad.
+_MORE = ("kind", "said_by", "source", "confidence", "selected_by", "propensity")
 
 
 class PutEntry(msgspec.Struct, forbid_unknown_fields=True, rename={"length": "for"}):
@@ -51,14 +58,21 @@ class SpokenOf(msgspec.Struct, forbid_unknown_fields=True):
 class PostLabel(msgspec.Struct, forbid_unknown_fields=True):
     """What an earlier event turned out to be.
 
-    `type` is the label type, needed where several speak of such events. `kind` and `said_by` are for label types that
-    have them. The same label again is a repeat; another `id` makes it a new one.
+    `bad` is null where somebody looked and could not tell. `type` is the label type, needed where several speak of
+    such events. What stands between is for label types that have it: `source` says where it comes from (a case, an
+    appeal, ...), `confidence` how sure that is, `selected_by` which rules picked the event to be looked at, separated
+    by spaces, and `propensity` with which probability, 1 where it was not by lot. The same label again is a repeat;
+    another `id` makes it a new one.
     """
 
     of: SpokenOf
-    bad: bool
+    bad: bool | None
     kind: str | None = None
     said_by: str | None = None
+    source: str | None = None
+    confidence: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    selected_by: str | None = None
+    propensity: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     type: str = ""
     id: str = ""
 
@@ -71,9 +85,17 @@ class PostErasure(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ErasureAnswer(msgspec.Struct):
-    """Done: on disk, and never to be undone."""
+    """Done: on disk, and never to be undone.
+
+    `kept` is how many tokens of what the account used are still remembered, by the policy of the settings, `until` when
+    the last of them goes, `ground` why they may be kept, and `words` says all of it.
+    """
 
     account: str
+    words: str
+    kept: int = 0
+    until: datetime | None = None
+    ground: str = ""
 
 
 class PackAnswer(msgspec.Struct):
@@ -149,7 +171,7 @@ async def post_label(door: Door, request: Request) -> Response:
         spoken_of = await loop.run_in_executor(None, lambda: explain(sequence, personal=True))
     except NoSuchRecord as error:
         raise _no_event() from error
-    more = {name: text for name, text in (("kind", asked.kind), ("said_by", asked.said_by)) if text is not None}
+    more = {name: told for name in _MORE if (told := getattr(asked, name)) is not None}
     said = Said(by=request.by, bad=asked.bad, more=more, type=asked.type, id=asked.id)
     pack, wires = pipeline.engine.checked.pack, door.decoder.wires
     taken = door.decoder.admit(label_event(pack, wires, spoken_of, said, door.clock.now()))
@@ -163,11 +185,12 @@ async def post_label(door: Door, request: Request) -> Response:
 async def post_erasure(door: Door, request: Request) -> Response:
     """Make what is personal in an account's events unreadable, for ever."""
     asked = decoded(request.body, PostErasure)
+    policy = door.settings.erasure
     try:
-        door.pipeline.erase(asked.account, request.by or ANYONE, said(asked.why))
+        left = door.pipeline.erase(asked.account, request.by or ANYONE, said(asked.why), policy.keeps)
     except NothingSealed as error:
         raise Unfit(404, "nothing_sealed", "nothing personal is recorded of this account", "account") from error
-    return Response(200, encode(ErasureAnswer(asked.account)))
+    return Response(200, encode(erasure_answer(asked.account, left, policy.ground)))
 
 
 @answering
@@ -184,6 +207,17 @@ async def post_reload(door: Door, _request: Request) -> Response:
     except ReloadUnderWay as error:
         return problem(409, "under_way", str(error))
     return Response(200, encode(PackAnswer(pack.name, pack.version, pack.digest, changed)))
+
+
+def erasure_answer(account: str, left: Iterable[Memory], ground: str) -> ErasureAnswer:
+    """What an erasure came to, when this is left of what the account's bans are remembered by."""
+    items = {(each.list, each.token): each.until for memory in left for each in memory.items}
+    if not items:
+        return ErasureAnswer(account, f"{_ERASED}, and nothing of it is remembered in lists")
+    until = moment(max(items.values()))
+    tokens = "1 token" if len(items) == 1 else f"{len(items)} tokens"
+    kept = f"{tokens} of what it used stay in lists until {until:%Y-%m-%d} to know it again ({ground})"
+    return ErasureAnswer(account, f"{_ERASED}; {kept}", len(items), until, ground)
 
 
 def switches_of(pack: Pack) -> set[str]:

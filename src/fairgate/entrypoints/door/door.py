@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from fairgate.domain.errors import DeadlinePassed, PipelineStopped, QueueFull, ReloadUnderWay
 from fairgate.domain.pack import Pack
+from fairgate.domain.reading import OpenCase, no_case
 from fairgate.entrypoints.door.answers import Words
 from fairgate.entrypoints.door.child import Child
 from fairgate.entrypoints.door.commits import Commits, Wait
@@ -74,6 +75,8 @@ class Door:
         beside: Callable[[], Beside] = Beside,
     ) -> None:
         pipeline = live.pipeline
+        #: Whether a case is open that somebody names as the reason to read personal values: cases set it.
+        self.open_case: OpenCase = no_case
         self.settings = settings
         self.sites: dict[str, CallSite] = {"default": CallSite(), **settings.call_site}
         self.clock = pipeline.clock

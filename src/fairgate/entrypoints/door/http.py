@@ -26,6 +26,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     by: str
     scopes: frozenset[Scope]
     trace: RequestTrace = NO_TRACE
+    #: The id of the caller's API key.
+    key: str = ""
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):

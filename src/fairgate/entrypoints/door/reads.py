@@ -10,13 +10,14 @@ import msgspec
 from fairgate.decide.policy import ALL_RULES
 from fairgate.decide.reasons import Given, Reader, render
 from fairgate.detect.lists import FOREVER, Entry
-from fairgate.domain.access import Scope
 from fairgate.domain.action import SWITCH
 from fairgate.domain.errors import BadEntity, LogBroken, NoSuchEntityKind, NoSuchList, NoSuchRecord, PipelineStopped
 from fairgate.domain.event import moment
+from fairgate.domain.ledger import Subject
 from fairgate.domain.pack import Mode, Stage
 from fairgate.entrypoints.door.door import Door
-from fairgate.entrypoints.door.http import Request, Response, encode, problem
+from fairgate.entrypoints.door.http import JSON, Request, Response, encode, problem
+from fairgate.entrypoints.door.personal import headers_of, note_read, sight
 from fairgate.entrypoints.door.shown import (
     DecisionAnswer,
     DecisionShown,
@@ -55,15 +56,17 @@ async def decision(door: Door, request: Request) -> Response:
         return problem(400, "no_source", "an event's id needs its source: add ?source=...", "source")
     if sequence is None:
         return _no_decision(source)
-    personal = Scope.PERSONAL in request.scopes
+    seen = sight(door, request)
     loop, explain = asyncio.get_running_loop(), pipeline.explainer.explain
     try:  # an older pack has to be compiled: not here, where others wait
-        explained = await loop.run_in_executor(None, lambda: explain(sequence, personal=personal))
+        explained = await loop.run_in_executor(None, lambda: explain(sequence, personal=seen.shown))
     except NoSuchRecord:
         return _no_decision(source)
     except LogBroken as error:
         raise PipelineStopped from error
-    return Response(200, encode(_decision_answer(sequence, explained)))
+    if seen.shown and explained.personal:
+        await note_read(door, request, Subject("decision", str(sequence)), seen)
+    return Response(200, encode(_decision_answer(sequence, explained)), JSON + headers_of(seen))
 
 
 async def entity(door: Door, request: Request) -> Response:
@@ -75,7 +78,8 @@ async def entity(door: Door, request: Request) -> Response:
         return no_kind(error)
     except BadEntity as error:
         return problem(422, "invalid", f"the value {error.reason}", "value")
-    hidden = view.token and Scope.PERSONAL not in request.scopes
+    seen = sight(door, request)
+    hidden = view.token and not seen.shown
     answer = EntityAnswer(
         kind=view.kind,
         value=view.token if hidden else view.value,
@@ -84,7 +88,9 @@ async def entity(door: Door, request: Request) -> Response:
         features=[_entity_feature(each) for each in view.features],
         lists=[entry_shown(name, each) for name, each in view.lists.items()],
     )
-    return Response(200, encode(answer))
+    if view.token and seen.shown:
+        await note_read(door, request, Subject(view.kind, view.token), seen)
+    return Response(200, encode(answer), JSON + headers_of(seen))
 
 
 async def all_lists(door: Door, _request: Request) -> Response:

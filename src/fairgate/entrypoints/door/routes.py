@@ -14,6 +14,7 @@ from fairgate.entrypoints.door.actions import (
     post_action,
     post_undo,
 )
+from fairgate.entrypoints.door.anchors import post_anchor
 from fairgate.entrypoints.door.batches import LARGEST_BATCH as LARGEST_BATCH_OF_ACTIONS
 from fairgate.entrypoints.door.batches import post_batch, post_batch_undo
 from fairgate.entrypoints.door.bodies import LARGEST_CHANGE
@@ -28,6 +29,7 @@ from fairgate.entrypoints.door.changes import (
 from fairgate.entrypoints.door.decide import decide, events, healthz, metrics, readyz
 from fairgate.entrypoints.door.door import Door
 from fairgate.entrypoints.door.http import Request, Response
+from fairgate.entrypoints.door.memory import get_memory, post_memory
 from fairgate.entrypoints.door.reads import all_lists, decision, entity, entries, switches
 from fairgate.ingest.decode import LARGEST_BATCH, LARGEST_EVENT
 
@@ -70,8 +72,11 @@ ROUTES = (
     Route("POST", "/v1/actions/{number}/undo", Scope.ENFORCE, LARGEST_CHANGE, post_undo),
     Route("GET", "/v1/switches", Scope.READ, 0, switches),
     Route("PUT", "/v1/switches/{rule}", Scope.ENFORCE, LARGEST_CHANGE, put_switch),
+    Route("GET", "/v1/memory", Scope.ENFORCE, 0, get_memory),
+    Route("POST", "/v1/memory", Scope.ENFORCE, LARGEST_CHANGE, post_memory),
     Route("POST", "/v1/labels", Scope.INGEST, LARGEST_CHANGE, post_label, also=Scope.REVIEW),
     Route("POST", "/v1/erasures", Scope.ADMIN, LARGEST_CHANGE, post_erasure),
+    Route("POST", "/v1/audit/anchors", Scope.ADMIN, LARGEST_CHANGE, post_anchor),
     Route("POST", "/v1/reload", Scope.ADMIN, LARGEST_CHANGE, post_reload),
     Route("GET", "/metrics", Scope.READ, 0, metrics),
     Route("GET", "/healthz", None, 0, healthz),

@@ -60,7 +60,7 @@ class _Comparison:
         self.new_listed = {name: self.new_decider.listed(name) for name in self.new.types}
         self.touched = {name: self._touched(name) for name in self.old.types}
         facts = facts_of(self.old, self.touched)
-        self.facts, self.bad = facts.events, facts.bad
+        self.facts, self.bad, self.labelled = facts.events, facts.bad, facts.labelled
         self.decisions = self._decisions()
 
     def _touched(self, event_type: str) -> pl.DataFrame:
@@ -107,7 +107,7 @@ class _Comparison:
             pl.concat([pl.DataFrame(schema=HITS), *self.old_hits.values()]),
             pl.concat([pl.DataFrame(schema=HITS), *self.new_hits.values()]),
             self.facts,
-            self.bad,
+            self.labelled,
             self.first,
             self.last,
             frozenset(self.computed),

@@ -1,6 +1,6 @@
 """What is known of the events that either pack acts on: when and what they were, their labels, who they are about."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -9,17 +9,23 @@ from fairgate.language.to_polars import missing_columns
 from fairgate.pipeline.backtest.decisions import as_text
 from fairgate.pipeline.backtest.history import History
 
+#: What a label says of an event, its own number, and which rule alone picked the event for it.
+_KNOWN = {"event": pl.Int64(), "bad": pl.Boolean(), "known": pl.Int64(), "selector": pl.String()}
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of some events, and how many of all events of each type are labelled bad, by the last known label.
 
     `events` has the columns `event`, `type`, `time`, `source`, `id`, `recorded` (the action when it was recorded) and
-    `bad`, the last known label (null: none).
+    `bad`, the last known label (null: none). Where only one rule picked the event to be labelled so, and not by lot,
+    `selector` is its name, and `apart` the last label that it did not pick: its own finds must not speak for a rule.
+    `labelled` has `type`, `bad`, `selector` and `apart` of all events that have a label.
     """
 
     events: pl.DataFrame
     bad: Mapping[str, int]
+    labelled: pl.DataFrame
 
 
 def facts_of(history: History, events: Mapping[str, pl.DataFrame]) -> Facts:
@@ -33,13 +39,22 @@ def facts_of(history: History, events: Mapping[str, pl.DataFrame]) -> Facts:
     labels = {name: _labels(history, name) for name in label_types(history)}
     asked = pl.concat([facts.select("event", "type", "source", "id"), *_suspects(history, labels)]).unique("event")
     known = [
-        _last_known(each, asked.filter(pl.col("type").is_in(_spoken_of(history, name))))
-        for name, each in labels.items()
+        _known(each, asked.filter(pl.col("type").is_in(_spoken_of(history, name)))) for name, each in labels.items()
     ]
-    bad = pl.concat([pl.DataFrame(schema={"event": pl.Int64(), "bad": pl.Boolean(), "known": pl.Int64()}), *known])
-    bad = bad.sort("known").unique("event", keep="last").select("event", "bad")
-    counts = dict(bad.filter("bad").join(asked, on="event").group_by("type").len().iter_rows())
-    return Facts(facts.join(bad, on="event", how="left"), {name: counts.get(name, 0) for name in history.types})
+    said = pl.concat([pl.DataFrame(schema=_KNOWN), *known]).sort("known")
+    last = said.unique("event", keep="last").select("event", "bad", "selector")
+    apart = said.filter(pl.col("selector").is_null()).unique("event", keep="last").select("event", apart="bad")
+    bad = last.join(apart, on="event", how="left")
+    labelled = bad.join(asked, on="event").select("type", "bad", "selector", "apart")
+    counts = dict(labelled.filter("bad").group_by("type").len().iter_rows())
+    by_type = {name: counts.get(name, 0) for name in history.types}
+    return Facts(facts.join(bad, on="event", how="left"), by_type, labelled)
+
+
+def scored(events: pl.DataFrame, rule: str) -> pl.DataFrame:
+    """Events with the labels by which a rule may be scored: what it picked itself to be labelled does not count."""
+    own = pl.col("selector").eq_missing(rule)
+    return events.with_columns(bad=pl.when(own).then("apart").otherwise("bad"))
 
 
 def _suspects(history: History, labels: Mapping[str, pl.LazyFrame]) -> Iterator[pl.DataFrame]:
@@ -81,11 +96,21 @@ def _spoken_of(history: History, label_type: str) -> Sequence[str]:
 
 def _labels(history: History, label_type: str) -> pl.LazyFrame:
     """A label type's events as what they say of which event. A label that says nothing is left out."""
-    labels = history.events(label_type).select(source="_source", id="of", bad="bad", known="event")
+    selector = _selector(history.columns(label_type).present)
+    labels = history.events(label_type).select(source="_source", id="of", bad="bad", known="event", selector=selector)
     return labels.drop_nulls("bad")
 
 
-def _last_known(labels: pl.LazyFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """The last label of each event that has one: `event`, `bad`, and `known`, the label's own number."""
+def _selector(present: Collection[str]) -> pl.Expr:
+    """The rule that alone picked an event to be labelled, and not by lot; null where that is not so, or not known."""
+    if "selected_by" not in present:
+        return pl.lit(None, pl.String)
+    by = pl.col("selected_by").cast(pl.String)
+    by_lot = (pl.col("propensity") < 1).fill_null(value=False) if "propensity" in present else pl.lit(value=False)
+    return pl.when(by_lot | by.str.contains(" ", literal=True)).then(None).otherwise(by)
+
+
+def _known(labels: pl.LazyFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The labels of events, as `_KNOWN` has them."""
     found = labels.join(events.lazy().select("event", "source", "id"), on=["source", "id"], how="inner").collect()
-    return found.sort("known").unique("event", keep="last").select("event", "bad", "known")
+    return found.select(*_KNOWN)

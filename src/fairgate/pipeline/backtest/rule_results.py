@@ -1,6 +1,6 @@
 """What a backtest says of each rule."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,6 +11,7 @@ from fairgate.domain.pack import Rule, Stage
 from fairgate.language.checked import CheckedPack, CheckedRule
 from fairgate.language.tree import aggregates
 from fairgate.pipeline.backtest.examples import Examples
+from fairgate.pipeline.backtest.facts import scored
 from fairgate.pipeline.backtest.history import History, conditions_of, same_meaning
 from fairgate.pipeline.backtest.report import Caught, Day, Overlap, RuleResult, share
 
@@ -21,8 +22,8 @@ _ORDER = {"changed": 0, "added": 1, "removed": 2, "unchanged": 3}
 class Evidence:
     """All that rules are judged on.
 
-    Both packs' hits (`event`, `rule`), what is known of their events, how many events of each type are labelled bad,
-    the earliest and latest time, and which rules of the new pack were computed over columns.
+    Both packs' hits (`event`, `rule`), what is known of their events and of all that are labelled (see `Facts`), the
+    earliest and latest time, and which rules of the new pack were computed over columns.
     """
 
     old: History
@@ -30,7 +31,7 @@ class Evidence:
     old_hits: pl.DataFrame
     new_hits: pl.DataFrame
     facts: pl.DataFrame
-    bad: Mapping[str, int]
+    labelled: pl.DataFrame
     first: datetime | None
     last: datetime | None
     computed: frozenset[str]
@@ -62,13 +63,14 @@ class _Judge:
 
     def result(self, name: str) -> RuleResult:
         old, new = self._old_rules.get(name), self._new_rules.get(name)
-        before = self._old_hits.filter(pl.col("rule") == name)
-        after = self._new_hits.filter(pl.col("rule") == name)
+        before = scored(self._old_hits.filter(pl.col("rule") == name), name)
+        after = scored(self._new_hits.filter(pl.col("rule") == name), name)
         gained = after.join(before, on="event", how="anti")
         lost = before.join(after, on="event", how="anti")
         differs = differences(self._evidence.old.checked, self._evidence.new.checked, old, new)
         on = tuple(dict.fromkeys(kind for each in (old, new) if each for kind in each.rule.on))
-        bad = sum(self._evidence.bad.get(each, 0) for each in on)
+        labelled = scored(self._evidence.labelled.filter(pl.col("type").is_in(on)), name)
+        bad = int(labelled["bad"].sum())
         return RuleResult(
             name=name,
             on=on,

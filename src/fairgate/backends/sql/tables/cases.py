@@ -26,7 +26,7 @@ CASE: Final = Table(
     Column("minutes", Float, nullable=False),
     Index("review_case_best", "state", "escalated", "value", "number", "ready_at"),
     Index("review_case_drawn", "state", "escalated", "number", "ready_at", "uncertain"),
-    Index("review_case_ranked", "state", "ranked"),
+    Index("review_case_ranked", "state", "value", "ranked"),
     Index("review_case_ref", "opened_by", "ref"),
     Index("review_case_claimed", "claimed_by", "number"),
     # For how many wait: they are counted without a look at the cases themselves.

@@ -37,7 +37,7 @@ def upgrade() -> None:
     )
     op.create_index("review_case_best", "review_case", ["state", "escalated", "value", "number", "ready_at"])
     op.create_index("review_case_drawn", "review_case", ["state", "escalated", "number", "ready_at", "uncertain"])
-    op.create_index("review_case_ranked", "review_case", ["state", "ranked"])
+    op.create_index("review_case_ranked", "review_case", ["state", "value", "ranked"])
     op.create_index("review_case_ref", "review_case", ["opened_by", "ref"])
     op.create_index("review_case_claimed", "review_case", ["claimed_by", "number"])
     op.create_index("review_case_waiting", "review_case", ["state", "opened", "ready_at", "minutes"])

@@ -1,0 +1,269 @@
+"""Cases over HTTP: opened, given out, worked on and decided."""
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, Path, Query
+from starlette.responses import Response
+
+from fairgate.casework import handling
+from fairgate.domain.access import Granted, Scope
+from fairgate.domain.action import ACTIONS, Action
+from fairgate.domain.case import Case, CaseState, Facts, Verdict
+from fairgate.domain.event import moment
+from fairgate.domain.worth import Stake, value_per_minute
+from fairgate.entrypoints.desk.appeal_answers import LARGEST
+from fairgate.entrypoints.desk.case_answers import (
+    CaseAnswer,
+    CaseAsked,
+    CaseDecided,
+    CaseFile,
+    CaseList,
+    HappeningAnswer,
+    MergeAsked,
+    NoteAsked,
+    SnoozeAsked,
+    VerdictAnswer,
+    VerdictAsked,
+    WhyAsked,
+)
+from fairgate.entrypoints.desk.caseroom import Deed
+from fairgate.entrypoints.desk.judging import Follows, Staged
+from fairgate.entrypoints.desk.office import Desk, Office, needs
+from fairgate.entrypoints.desk.problems import Refusal, documented
+from fairgate.entrypoints.door.bodies import ANYONE
+from fairgate.ingest.wire import LONGEST_IDENTIFIER
+from fairgate.language.durations import HINT, parse_duration
+from fairgate.ports.cases import CasesWanted
+
+routes = APIRouter(tags=["Cases"])
+Reviewer = Annotated[Granted, Depends(needs(Scope.REVIEW))]
+Number = Annotated[int, Path(ge=0, le=LARGEST)]
+_LONGEST_VERSION = 19
+
+
+def _seen(
+    if_match: Annotated[
+        str,
+        Header(
+            max_length=_LONGEST_VERSION + 2,
+            pattern=r'^"?[1-9][0-9]*"?$',
+            description="The version of the case that you saw, as its `ETag` says it.",
+            examples=['"3"'],
+        ),
+    ],
+) -> int:
+    """The version that somebody has seen."""
+    seen = int(if_match.strip('"'))
+    if seen > LARGEST:
+        raise Refusal(422, "malformed", "no case has such a version", "If-Match")
+    return seen
+
+
+Seen: TypeAlias = Annotated[int, Depends(_seen)]
+
+
+def _wanted(
+    state: Annotated[CaseState | None, Query(description="Only those of this state.")] = None,
+    account: Annotated[
+        str | None, Query(max_length=LONGEST_IDENTIFIER, description="Only those about this account.")
+    ] = None,
+    claimed_by: Annotated[
+        str | None, Query(max_length=LONGEST_IDENTIFIER, description="Only those that they claimed last.")
+    ] = None,
+    escalated: Annotated[bool | None, Query(description="Only those that wait for leads, or only those not.")] = None,
+) -> CasesWanted:
+    """Which cases a query asks for."""
+    return CasesWanted(state, account, claimed_by, escalated)
+
+
+@routes.post(
+    "/v1/cases",
+    status_code=201,
+    response_model=CaseAnswer,
+    responses={
+        200: {"model": CaseAnswer, "description": "it was opened before"},
+        **documented(401, 403, 409, 413, 422, 503),
+    },
+)
+async def open_case(asked: CaseAsked, desk: Desk, granted: Reviewer) -> Response:
+    """Open a case by hand. Scope `review`. Under one `ref` it is opened once: 200 then."""
+    now = desk.records.clock.now()
+    stake = Stake(
+        probability=asked.probability,
+        burn=asked.burn,
+        hours=asked.hours,
+        at_risk=asked.at_risk,
+        worth=asked.worth,
+        stands=Action.ALLOW,
+        minutes=asked.minutes,
+        at=now,
+    )
+    facts = Facts(stake, events=tuple(sorted(set(asked.events), reverse=True)))
+    case = Case(-1, tuple(asked.accounts), facts, now, granted.by or ANYONE, asked.why, asked.ref)
+    opened = await desk.caseroom.open(case)
+    return _told(desk, opened.case, 201 if opened.new else 200)
+
+
+@routes.post("/v1/cases/next", response_model=CaseAnswer, responses=documented(401, 403, 404, 422, 503))
+async def next_case(desk: Desk, granted: Reviewer) -> Response:
+    """Claim the next case, or get the one again that you are at. Scope `review`.
+
+    It is the one of which a minute is worth the most, what waits for leads first where you lead; about every tenth is
+    drawn by lot.
+    """
+    return _told(desk, await desk.caseroom.next(granted))
+
+
+@routes.get("/v1/cases", response_model=CaseList, responses=documented(401, 403, 422, 503))
+async def cases(
+    desk: Desk,
+    _granted: Reviewer,
+    wanted: Annotated[CasesWanted, Depends(_wanted)],
+    after: Annotated[int, Query(ge=-1, le=LARGEST, description="Only those with greater numbers.")] = -1,
+    limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
+) -> Response:
+    """Cases, by number. Scope `review`."""
+    found = await desk.caseroom.found(wanted, after, limit + 1)
+    page = found[:limit]
+    following = page[-1].number if len(found) > limit else None
+    return _json(CaseList([_shown(desk, each) for each in page], following))
+
+
+@routes.get("/v1/cases/{number}", response_model=CaseFile, responses=documented(401, 403, 404, 422, 503))
+async def case(number: Number, desk: Desk, _granted: Reviewer) -> Response:
+    """One case, with what happened to it; its version is in the `ETag`. Scope `review`."""
+    found, history = await desk.caseroom.file(number)
+    happened = [HappeningAnswer(moment(each.at), each.by, each.what, each.said) for each in history]
+    return _json(CaseFile(_shown(desk, found), happened), version=found.version)
+
+
+_CHANGES = documented(401, 403, 404, 409, 413, 422, 503)
+
+
+@routes.post("/v1/cases/{number}/claim", response_model=CaseAnswer, responses=_CHANGES)
+async def claim(number: Number, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Claim a case: for some minutes it is yours, and longer while you work on it. Scope `review`."""
+    return await _changed(desk, granted, number, seen, Deed("claimed", "", handling.claimed))
+
+
+@routes.post("/v1/cases/{number}/release", response_model=CaseAnswer, responses=_CHANGES)
+async def release(number: Number, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Give a case back that you have claimed. Scope `review`."""
+    return await _changed(desk, granted, number, seen, Deed("released", "", handling.released))
+
+
+@routes.post("/v1/cases/{number}/notes", response_model=CaseAnswer, responses=_CHANGES)
+async def note(number: Number, asked: NoteAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Write something down about a case, whoever is at it and whatever has become of it. Scope `review`."""
+    deed = Deed("noted", asked.text, lambda case, hand: handling.noted(case, hand, asked.text))
+    return await _changed(desk, granted, number, seen, deed)
+
+
+@routes.post("/v1/cases/{number}/snooze", response_model=CaseAnswer, responses=_CHANGES)
+async def snooze(number: Number, asked: SnoozeAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Let a case that is yours sleep for a while. Scope `review`."""
+    length = parse_duration(asked.length)
+    if length is None:
+        raise Refusal(422, "bad_length", f"say for how long: {HINT}", "for")
+    deed = Deed("snoozed", asked.why, lambda case, hand: handling.snoozed(case, hand, hand.at + length, asked.why))
+    return await _changed(desk, granted, number, seen, deed)
+
+
+@routes.post("/v1/cases/{number}/escalate", response_model=CaseAnswer, responses=_CHANGES)
+async def escalate(number: Number, asked: WhyAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Hand a case that is yours to those who lead. Scope `review`."""
+    deed = Deed("escalated", asked.why, lambda case, hand: handling.escalated(case, hand, asked.why))
+    return await _changed(desk, granted, number, seen, deed)
+
+
+@routes.post("/v1/cases/{number}/reopen", response_model=CaseAnswer, responses=_CHANGES)
+async def reopen(number: Number, asked: WhyAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Have a decided case judged again. Scope `review`. What was done stands until it is undone."""
+    deed = Deed("reopened", asked.why, lambda case, hand: handling.reopened(case, hand, asked.why))
+    return _told(desk, await desk.caseroom.reopen(number, seen, deed, granted))
+
+
+@routes.post("/v1/cases/{number}/merge", response_model=CaseAnswer, responses=_CHANGES)
+async def merge(number: Number, asked: MergeAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Merge another case about the same actor into one that is yours. Scope `review`."""
+    other = asked.other, asked.other_version
+    return _told(desk, await desk.caseroom.merge(number, seen, other, asked.why, granted))
+
+
+@routes.post("/v1/cases/{number}/decision", response_model=CaseDecided, responses=_CHANGES)
+async def decide(number: Number, asked: VerdictAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Judge a case that is yours. Scope `review`, and for actions and undoing `enforce` as well, at the door.
+
+    What follows is done first and the case decided then: where something fails, decide again, and nothing is done
+    twice. The door gets a label of the event by which each account came into the case.
+    """
+    staged = [Staged(ACTIONS[each.action], tuple(each.accounts or ()), each.length) for each in asked.actions]
+    verdict = Verdict(
+        outcome=asked.outcome,
+        action=max((each.action for each in staged), default=Action.ALLOW),
+        reasons=tuple(asked.reasons),
+        confidence=asked.confidence,
+        at=desk.records.clock.now(),
+        by=granted.by or ANYONE,
+        why=asked.why,
+    )
+    done = await desk.judging.decide(number, seen, verdict, Follows(staged, asked.undo, asked.spare), granted)
+    given = done.labelled
+    shown = CaseDecided(_shown(desk, done.case), list(done.actions), done.undone, given.given, list(given.without))
+    return _json(shown, version=done.case.version)
+
+
+async def _changed(desk: Office, granted: Granted, number: int, seen: int, deed: Deed) -> Response:
+    return _told(desk, await desk.caseroom.change(number, seen, deed, granted))
+
+
+def _told(desk: Office, case: Case, status: int = 200) -> Response:
+    return _json(_shown(desk, case), status, version=case.version)
+
+
+def _shown(desk: Office, case: Case) -> CaseAnswer:
+    facts, now = case.facts, desk.records.clock.now()
+    stake = facts.stake.faded(now)
+    at_work, verdict = case.claimed(now), case.verdict
+    return CaseAnswer(
+        number=case.number,
+        version=case.version,
+        state=case.state,
+        accounts=list(case.accounts),
+        opened=moment(case.opened),
+        opened_by=case.opened_by,
+        why=case.why,
+        ref=case.ref,
+        probability=stake.probability,
+        burn=stake.burn,
+        value=value_per_minute(stake),
+        minutes=stake.minutes,
+        suggested=facts.suggested.word,
+        reasons=list(facts.reasons),
+        evidence=list(facts.evidence),
+        events=list(facts.events),
+        claimed_by=at_work,
+        claimed_until=moment(case.claim.until) if case.claim is not None and at_work is not None else None,
+        snoozed_until=moment(case.snoozed_until) if case.snoozed_until > now else None,
+        escalated=case.escalated,
+        merged_into=case.merged_into,
+        verdict=None if verdict is None else _verdict(verdict),
+    )
+
+
+def _verdict(verdict: Verdict) -> VerdictAnswer:
+    return VerdictAnswer(
+        outcome=verdict.outcome,
+        action=verdict.action.word,
+        reasons=list(verdict.reasons),
+        confidence=verdict.confidence,
+        at=moment(verdict.at),
+        by=verdict.by,
+        why=verdict.why,
+    )
+
+
+def _json(value: CaseAnswer | CaseFile | CaseList | CaseDecided, status: int = 200, version: int = 0) -> Response:
+    headers = {"Cache-Control": "no-store"} | ({"ETag": f'"{version}"'} if version else {})
+    return Response(msgspec.json.encode(value), status, headers, "application/json")

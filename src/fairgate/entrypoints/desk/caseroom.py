@@ -1,0 +1,195 @@
+"""Cases as people work on them: who gets the next, who may do what to one, and what a change makes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from random import Random, SystemRandom
+from typing import Final, TypeVar
+
+from msgspec.structs import replace
+
+from fairgate.casework.drawing import next_case
+from fairgate.casework.handling import Hand, Step, claimed, done_before, joining, merged
+from fairgate.domain.access import Granted, Scope
+from fairgate.domain.case import Case, CaseState, Happening
+from fairgate.domain.errors import CaseStands
+from fairgate.domain.windows import MINUTE
+from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.problems import Refusal
+from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.door.bodies import ANYONE
+from fairgate.ports.cases import CasesWanted, Opened
+from fairgate.settings import Settings
+from fairgate.wiring import Records
+
+#: Cases that are tried for one that nobody claims at the same moment, before it is given up.
+_TRIES: Final = 50
+#: Cases that somebody has claimed and among which the one that they are at is looked for.
+_AT_WORK: Final = 500
+#: Codes of `CaseStands` by which somebody is kept from a case for who they are.
+_BARRED: Final = frozenset({"barred", "for_leads"})
+_UNFIT: Final = frozenset({"bad_time", "itself", "too_many"})
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is to be done to a case: what the history calls it, what they say, and what it makes of the case."""
+
+    what: str
+    said: str
+    step: Callable[[Case, Hand], Step]
+
+
+class Caseroom:
+    """Gives out cases and changes them. Raises `Refusal`, and what `DeskRecords.do` raises: nothing is half done then.
+
+    Whoever sends the same again to the version that it was meant for gets the case as it is then: a double click does
+    nothing twice. `draw` draws cases by lot.
+    """
+
+    def __init__(self, settings: Settings, records: DeskRecords, audit: DeskAudit, draw: Random | None = None) -> None:
+        self._draw = draw or SystemRandom()
+        self._records = records
+        self._audit = audit
+        self._lasts = int(settings.desk.claim_minutes * MINUTE)
+
+    def hand(self, granted: Granted) -> Hand:
+        """Who asks, and what they may: without API keys everybody may all. Who sees the audit log is a lead."""
+        lead = not granted.key or Scope.AUDIT in granted.scopes
+        return Hand(granted.by or ANYONE, self._records.clock.now(), lead, self._lasts)
+
+    async def file(self, number: int) -> tuple[Case, list[Happening]]:
+        """The case of a number, and what happened to it."""
+        return await self._records.do(lambda records: (_case(records, number), records.cases.history(number)))
+
+    async def found(self, wanted: CasesWanted, after: int, limit: int) -> list[Case]:
+        """At most `limit` cases with numbers above `after`."""
+        return await self._records.do(lambda records: records.cases.found(wanted, after, limit))
+
+    async def open(self, asked: Case) -> Opened:
+        """Open a case; the same again under one `ref` of one person is there already."""
+        opened = await self._records.do(lambda records: records.cases.open(asked))
+        there = opened.case
+        if opened.new:
+            return opened
+        if (there.opened_by, there.ref) != (asked.opened_by, asked.ref):
+            what = f"case {there.number} about one of these accounts is open already"
+            raise Refusal(409, "case_open", what, "accounts")
+        if (set(there.accounts) >= set(asked.accounts), there.why) != (True, asked.why):
+            what = f"this ref is case {there.number}, which says something else: give what is new a name of its own"
+            raise Refusal(409, "ref_taken", what, "ref")
+        return opened
+
+    async def next(self, granted: Granted) -> Case:
+        """Claim the next case for somebody, or give them the one that they are at already."""
+        hand = self.hand(granted)
+        found = await self._records.do(lambda records: _next(records, hand, self._draw))
+        if found is None:
+            raise Refusal(404, "no_case", "no case is ready for you")
+        return found
+
+    async def change(self, number: int, seen: int, deed: Deed, granted: Granted) -> Case:
+        """Do something to the version of a case that somebody has seen."""
+        hand = self.hand(granted)
+
+        def changed(records: Records) -> Case:
+            case = _case(records, number)
+            if done_before(case, seen, hand.by, (deed.what, deed.said), records.cases.history(number)):
+                return case
+            _check_seen(case, seen)
+            step = deed.step(case, hand)
+            if not records.cases.store(step.case, [step.happening]):
+                raise _stale()
+            return step.case
+
+        return await self._told(changed, granted)
+
+    async def reopen(self, number: int, seen: int, deed: Deed, granted: Granted) -> Case:
+        """Open a decided case again, unless a newer one about its accounts is open."""
+
+        def newer(records: Records) -> Case | None:
+            case = _case(records, number)
+            wanted = (CasesWanted(CaseState.OPEN, account) for account in case.accounts)
+            return next((each for one in wanted for each in records.cases.found(one, -1, 2) if each != case), None)
+
+        there = await self._records.do(newer)
+        if there is not None:
+            what = f"case {there.number} about one of its accounts is open: merge or judge that one"
+            raise Refusal(409, "case_open", what)
+        return await self.change(number, seen, deed, granted)
+
+    async def merge(self, number: int, seen: int, other: tuple[int, int], why: str, granted: Granted) -> Case:
+        """Merge another case, by its number and the version that was seen, into one."""
+        hand, said = self.hand(granted), joining(number, other[0], why)
+
+        def both(records: Records) -> Case:
+            kept, gone = _case(records, number), _case(records, other[0])
+            if done_before(kept, seen, hand.by, ("merged", said), records.cases.history(number)):
+                return kept
+            _check_seen(kept, seen)
+            _check_seen(gone, other[1], "other_version")
+            one, two = merged(kept, gone, hand, why)
+            if not records.cases.merge(one.case, two.case, [one.happening]):
+                raise _stale()
+            return _case(records, number)
+
+        return await self._told(both, granted)
+
+    async def check(self, number: int, seen: int, deed: Deed, granted: Granted) -> tuple[Case, list[Happening], bool]:
+        """The case, what happened to it, and whether the deed is done already; refuses one that can't be done."""
+        hand = self.hand(granted)
+
+        def looked(records: Records) -> tuple[Case, list[Happening], bool]:
+            case, history = _case(records, number), records.cases.history(number)
+            if done_before(case, seen, hand.by, (deed.what, deed.said), history):
+                return case, history, True
+            _check_seen(case, seen)
+            deed.step(case, hand)
+            return case, history, False
+
+        return await self._told(looked, granted)
+
+    async def _told(self, call: Callable[[Records], _T], granted: Granted) -> _T:
+        """Do something with the records; `CaseStands` is an answer, and noted where it is for who they are."""
+        try:
+            return await self._records.do(call)
+        except CaseStands as error:
+            status = HTTPStatus.CONFLICT
+            if error.code in _BARRED:
+                status = HTTPStatus.FORBIDDEN
+                await self._audit.refused(granted, "case", error.number, error.code)
+            elif error.code in _UNFIT:
+                status = HTTPStatus.UNPROCESSABLE_ENTITY
+            raise Refusal(status, error.code, str(error)) from error
+
+
+def _case(records: Records, number: int) -> Case:
+    found = records.cases.get(number)
+    if found is None:
+        raise Refusal(404, "not_found", "there is no case of this number", "number")
+    return found
+
+
+def _next(records: Records, hand: Hand, draw: Random) -> Case | None:
+    """Claim the next that nobody else claims at the same moment. How likely it was to be drawn stays with it."""
+    for case in records.cases.found(CasesWanted(CaseState.OPEN, claimed_by=hand.by), -1, _AT_WORK):
+        if case.claimed(hand.at) == hand.by:
+            return case
+    for _ in range(_TRIES):
+        chosen = next_case(records.case_queue, hand.at, hand.by, draw, lead=hand.lead)
+        if chosen is None:
+            return None
+        step = claimed(replace(chosen.case, propensity=chosen.propensity), hand)
+        if records.cases.store(step.case, [step.happening]):
+            return step.case
+    return None
+
+
+def _check_seen(case: Case, seen: int, field: str = "If-Match") -> None:
+    if case.version != seen:
+        raise _stale(field)
+
+
+def _stale(field: str = "If-Match") -> Refusal:
+    return Refusal(409, "stale", "the case has changed since you looked: look again, then decide what to do", field)
