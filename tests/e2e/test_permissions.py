@@ -27,6 +27,7 @@ ALL = frozenset(Role)
 JUDGES = frozenset({REVIEWER, LEAD, INVESTIGATOR, ADMIN})
 ACTS = frozenset({LEAD, INVESTIGATOR, ADMIN})
 ASKS_SQL = frozenset({INVESTIGATOR, ENGINEER, ADMIN})
+LEADS = frozenset({LEAD, ADMIN})
 RUNS = frozenset({ADMIN})
 SENDS = frozenset({ENGINEER, ADMIN})
 #: Whoever is logged in, and nobody else; and everybody, also who is not.
@@ -73,8 +74,8 @@ DESK = {
     ("GET", "/v1/challenges/{challenge_id}"): SENDS,
     ("POST", "/v1/challenges/{challenge_id}/answer"): SENDS,
     ("POST", "/v1/challenges/{challenge_id}/result"): SENDS,
-    ("GET", "/v1/audit"): RUNS,
-    ("GET", "/v1/audit/notices"): RUNS,
+    ("GET", "/v1/audit"): LEADS,
+    ("GET", "/v1/audit/notices"): LEADS,
     ("GET", "/v1/people"): RUNS,
     ("POST", "/v1/people"): RUNS,
     ("PATCH", "/v1/people/{person_id}"): RUNS,
@@ -208,7 +209,9 @@ def test_each_role_may_do_at_the_door_what_the_table_says(tmp_path: Path) -> Non
 
 
 def test_a_role_is_more_than_the_one_before_but_the_engineer_who_sees_nobody() -> None:
-    chain = (READER, REVIEWER, LEAD, INVESTIGATOR, ADMIN)
-    for less, more in pairwise(chain):
-        assert less.scopes < more.scopes
+    for chain in ((READER, REVIEWER, LEAD, ADMIN), (REVIEWER, INVESTIGATOR, ADMIN)):
+        for less, more in pairwise(chain):
+            assert less.scopes < more.scopes
+    assert INVESTIGATOR.scopes ^ LEAD.scopes == {Scope.SQL, Scope.AUDIT}
+    assert ADMIN.scopes == set(Scope)
     assert not ENGINEER.scopes & {Scope.PERSONAL, Scope.REVIEW, Scope.ENFORCE, Scope.ADMIN}

@@ -56,12 +56,12 @@ class Role(StrEnum):
 
 _READER = frozenset({Scope.READ})
 _REVIEWER = _READER | {Scope.REVIEW, Scope.PERSONAL}
-_LEAD = _REVIEWER | {Scope.ENFORCE}
+_ACTS = _REVIEWER | {Scope.ENFORCE}
 _SCOPES = {
     Role.READER: _READER,
     Role.REVIEWER: _REVIEWER,  # who judges somebody must see what they said
-    Role.LEAD: _LEAD,
-    Role.INVESTIGATOR: _LEAD | {Scope.SQL},
+    Role.LEAD: _ACTS | {Scope.AUDIT},
+    Role.INVESTIGATOR: _ACTS | {Scope.SQL},  # who reads the most is watched, and does not watch
     Role.ENGINEER: _READER | {Scope.INGEST, Scope.DECIDE, Scope.SHARE, Scope.SQL},  # nothing personal, nobody judged
     Role.ADMIN: frozenset(Scope),
 }
