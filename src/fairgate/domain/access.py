@@ -1,7 +1,11 @@
 """Who may ask for what: the API keys of services, the roles of people, and the scopes that both have."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
+
+#: Before a session's id, where the id of an API key would stand. Those have no colon.
+SESSION: Final = "session:"
 
 
 class Scope(StrEnum):
@@ -102,3 +106,18 @@ class Granted:
     key: str
     by: str
     scopes: frozenset[Scope]
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it is somebody who has logged in."""
+        return self.key.startswith(SESSION)
+
+    @property
+    def judging(self) -> "Granted":
+        """What they are granted for what follows from a case that they decide, on its accounts and nowhere else.
+
+        A person who may judge also acts so, whatever their role: to judge is to say what happens. A program that has
+        an API key needs `enforce` for that too.
+        """
+        judges = self.is_person and Scope.REVIEW in self.scopes
+        return replace(self, scopes=self.scopes | {Scope.ENFORCE}) if judges else self

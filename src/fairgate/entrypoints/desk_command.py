@@ -76,7 +76,7 @@ def run(settings: Settings) -> int:
         outcomes = Outcomes(records, door, meters)
         labelling = Labelling(settings.data, records, door)
         caseroom = Caseroom(settings, records, audit)
-        runner, workers = BulkRunner(settings, records, door, access), Workers(settings)
+        runner, workers = BulkRunner(settings, records, door, access, sessions), Workers(settings)
         office = Office(
             settings=settings,
             access=access,

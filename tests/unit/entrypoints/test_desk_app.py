@@ -103,7 +103,8 @@ class Desk:
         labelling = Labelling(settings.data, records, at_the_door)
         hearing = Hearing(settings, records, self.audit, at_the_door, labelling)
         caseroom = Caseroom(settings, records, self.audit, NoLot())
-        self.workers, runner = Workers(settings), BulkRunner(settings, records, at_the_door, access)
+        runner = BulkRunner(settings, records, at_the_door, access, sessions)
+        self.workers = Workers(settings)
         self.office = Office(
             settings=settings,
             access=access,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.responses import Response
 
-from fairgate.domain.access import Granted
+from fairgate.domain.access import SESSION, Granted
 from fairgate.domain.people import Person, Session
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.entrypoints.desk.problems import Refusal
@@ -45,7 +45,7 @@ class SignedIn:
     def granted(self) -> Granted:
         """What they may do."""
         scopes = frozenset() if self.must_enrol else self.person.role.scopes
-        return Granted(f"session:{self.session.id}", self.person.name, scopes)
+        return Granted(f"{SESSION}{self.session.id}", self.person.name, scopes)
 
 
 class Sessions:
@@ -106,6 +106,16 @@ class Sessions:
         elsewhere = origin is not None and _site(origin) != _site(own)
         if elsewhere or request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             raise Refusal(403, "csrf", "this was asked for by the page of another site")
+
+    async def still(self, granted: Granted) -> Granted | None:
+        """What is left of what a person was granted: the scopes that their role has now; None for who is switched off.
+
+        It hangs on them, and not on the session in which they asked: that may be long over.
+        """
+        person = await self._records.do(lambda records: records.people.named(granted.by))
+        if person is None or person.off is not None:
+            return None
+        return Granted(granted.key, granted.by, granted.scopes & person.role.scopes)
 
     async def end(self, signed: SignedIn) -> None:
         """Log somebody out."""
