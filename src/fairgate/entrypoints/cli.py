@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the types of what commands are given must not load what `--
     from fairgate.entrypoints.bulk_command import BulkClient
     from fairgate.entrypoints.keys_command import Made
     from fairgate.entrypoints.operator import Operator
+    from fairgate.entrypoints.people_command import Staff
     from fairgate.entrypoints.sql_command import Form
     from fairgate.ports.api_keys import ApiKeys
     from fairgate.ports.outbox import Outbox
@@ -541,12 +542,19 @@ def _with_keys(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--scope", "scopes", multiple=True, required=True, help="What the key is for; again for several.")
 @click.option("--name", required=True, help="Who uses it, such as signup-service.")
 @click.option("--for", "length", default="", help='How long it works, such as "90d" (default: until it is revoked).')
-@_with_keys
-def keys_create(opened: ApiKeys, now: int, scopes: tuple[str, ...], name: str, length: str) -> None:
+@_CONFIG
+@click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
+def keys_create(config: Path | None, data: Path | None, scopes: tuple[str, ...], name: str, length: str) -> None:
     """Make a key. Its text is printed this once; what is kept can't be turned back into it."""
-    from fairgate.entrypoints import keys_command
+    from fairgate.backends.embedded.clock import SystemClock
+    from fairgate.entrypoints import keys_command, staff
+    from fairgate.settings import settings_of
+    from fairgate.wiring import existing_records, open_keys
 
-    _show_made(keys_command.create(opened, now, name, scopes, length))
+    settings = settings_of(config, _given(data=data))
+    with open_keys(settings) as opened, existing_records(settings.data) as records:
+        staff.check_key_name(records.people if records is not None else None, name)
+        _show_made(keys_command.create(opened, SystemClock().now(), name, scopes, length))
 
 
 @keys.command("list")
@@ -584,6 +592,119 @@ def _show_made(made: Made) -> None:
     """Print a key's text alone on stdout, so that it can be piped to where secrets are kept."""
     click.echo(made.words, err=True)
     click.echo(made.text)
+
+
+@main.group()
+def people() -> None:
+    """Let people in at the desk, show them, and change what they may do."""
+
+
+def _with_people(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which people; it gets them."""
+
+    @_CONFIG
+    @click.option("--data", type=_FOLDER, help="Where log, keys and records are kept.")
+    @wraps(command)
+    def with_people(config: Path | None, data: Path | None, **rest: object) -> None:
+        from fairgate.backends.embedded.clock import SystemClock
+        from fairgate.entrypoints.people_command import Staff
+        from fairgate.settings import settings_of
+        from fairgate.wiring import open_keys, open_records
+
+        settings = settings_of(config, _given(data=data))
+        with open_keys(settings) as keys, open_records(settings.data) as records:
+            command(Staff(records.people, keys, SystemClock().now()), **rest)
+
+    return with_people
+
+
+_PASSWORD_STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from the input's first line.")
+
+
+def _password(*, from_stdin: bool) -> Callable[[], str]:
+    """What asks for a new password: twice, without showing it, or for the first line of the input."""
+
+    def asked() -> str:
+        if from_stdin:
+            return sys.stdin.readline(10_000).rstrip("\r\n")
+        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        return typed
+
+    return asked
+
+
+@people.command("add")
+@click.argument("name")
+@click.option("--role", required=True, help="reader, reviewer, lead, investigator, engineer or admin.")
+@click.option("--oidc", is_flag=True, help="They log in by the provider of identities, and have no password.")
+@_PASSWORD_STDIN
+@_with_people
+def people_add(staff: Staff, name: str, role: str, *, oidc: bool, password_stdin: bool) -> None:
+    """Let NAME in. From the first person on, door and desk are no longer open to everyone on this machine."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.add(staff, name, role, None if oidc else _password(from_stdin=password_stdin)))
+
+
+@people.command("list")
+@_with_people
+def people_list(staff: Staff) -> None:
+    """Show everybody, by name."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.as_table(staff))
+
+
+@people.command("role")
+@click.argument("name")
+@click.argument("role")
+@_with_people
+def people_role(staff: Staff, name: str, role: str) -> None:
+    """Give NAME another ROLE. Their sessions end."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.change_role(staff, name, role))
+
+
+@people.command("off")
+@click.argument("name")
+@_with_people
+def people_off(staff: Staff, name: str) -> None:
+    """Let NAME no longer log in. Their sessions end."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.switch_off(staff, name))
+
+
+@people.command("on")
+@click.argument("name")
+@_with_people
+def people_on(staff: Staff, name: str) -> None:
+    """Let NAME log in again."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.switch_on(staff, name))
+
+
+@people.command("password")
+@click.argument("name")
+@_PASSWORD_STDIN
+@_with_people
+def people_password(staff: Staff, name: str, *, password_stdin: bool) -> None:
+    """Give NAME another password. Their sessions end."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.set_password(staff, name, _password(from_stdin=password_stdin)))
+
+
+@people.command("totp-reset")
+@click.argument("name")
+@_with_people
+def people_totp_reset(staff: Staff, name: str) -> None:
+    """Take the one-time codes of NAME away, such as when a phone is lost. Their sessions end."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.reset_totp(staff, name))
 
 
 @main.command()

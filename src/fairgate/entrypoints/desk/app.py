@@ -19,7 +19,9 @@ from fairgate.entrypoints.desk import (
     case_routes,
     challenge_routes,
     job_routes,
+    people_routes,
     record_routes,
+    session_routes,
     sql_routes,
 )
 from fairgate.entrypoints.desk.answers import Health
@@ -37,8 +39,9 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
 actions, appeals against them, bulk actions, cases, challenges, and who did and read what.
 
-Send an API key as `Authorization: Bearer fg_...`; each operation says which scope it needs. A loopback desk without
-any API key is open to everyone on its machine."""
+Send an API key as `Authorization: Bearer fg_...`, or log in by `POST /v1/session`; each operation says which scope it
+needs. With a session's cookie, what changes anything needs the header `Fairgate-CSRF`. A loopback desk without any API
+key or person is open to everyone on its machine."""
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +69,8 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(job_routes.routes)
     app.include_router(record_routes.routes)
     app.include_router(appeal_routes.routes)
+    app.include_router(session_routes.routes)
+    app.include_router(people_routes.routes)
     app.include_router(challenge_routes.routes)
     app.include_router(audit_routes.routes)
     app.include_router(case_routes.routes)

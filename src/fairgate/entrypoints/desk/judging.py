@@ -73,8 +73,8 @@ class Judging:
             case, history, done = await self._caseroom.check(number, seen, deed, granted)
             if done:
                 return Judged(case)
-            actions = await self._act(case, history, verdict, follows.staged, granted)
-            undone = await self._undo(case, verdict.why, follows.spare, granted) if follows.undo else 0
+            actions = await self._act(case, history, verdict, follows.staged, granted.judging)
+            undone = await self._undo(case, verdict.why, follows.spare, granted.judging) if follows.undo else 0
             labelled = await self._labelling.of_case(case, verdict.outcome, verdict.confidence, granted)
             return Judged(await self._store(case, deed, granted), actions, undone, labelled)
         finally:

@@ -61,8 +61,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _DESCRIPTIONS = {
-    401: "no API key, or one that doesn't count",
-    403: "the API key lacks a scope",
+    401: "no API key or session, or one that doesn't count",
+    403: "the API key or the role lacks a scope; or the page of another site asked (`csrf`)",
     404: "there is nothing of that id",
     409: "it has ended already, or something else stands in the way; `code` says what",
     413: "the body is too large",
