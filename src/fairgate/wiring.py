@@ -48,6 +48,7 @@ from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords, Read
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
+from fairgate.ports.rota import Rota
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
 from fairgate.settings import ChallengeSettings, Settings, check_log_days, check_retention
@@ -58,7 +59,7 @@ SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
 #: Before the kind of a challenge, in capitals: the variable that has its vendor's secret.
 CHALLENGE_VARIABLE = "FAIRGATE_CHALLENGE_"
-#: The data base of ledger, outbox, appeals, bulk actions, cases, challenges, people and audit log.
+#: The data base of ledger, outbox, appeals, bulk actions, cases, challenges, people, their shifts and the audit log.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -333,6 +334,7 @@ class Records:
     outcomes: Outcomes
     audit: Audit
     bulks: Bulks
+    rota: Rota
 
 
 @contextmanager
@@ -347,6 +349,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
     from fairgate.backends.sql.people import SqlPeople
+    from fairgate.backends.sql.rota import SqlRota
 
     with sqlite.open_records(data / RECORDS) as opened:
         yield Records(
@@ -361,6 +364,7 @@ def open_records(data: Path) -> Iterator[Records]:
             challenges=SqlChallenges(opened),
             outcomes=SqlOutcomes(opened),
             bulks=SqlBulks(opened),
+            rota=SqlRota(opened),
         )
 
 

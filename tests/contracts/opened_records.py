@@ -17,6 +17,7 @@ from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.people import SqlPeople
 from fairgate.backends.sql.records import Records
+from fairgate.backends.sql.rota import SqlRota
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.audit import Audit
 from fairgate.ports.bulks import Bulks
@@ -25,6 +26,7 @@ from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
+from fairgate.ports.rota import Rota
 from tests.contracts import postgres
 
 _Port = TypeVar("_Port")
@@ -32,6 +34,7 @@ _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
 OpenPeople: TypeAlias = _Opened[People]
+OpenRota: TypeAlias = _Opened[tuple[People, Rota]]
 OpenBulks: TypeAlias = _Opened[Bulks]
 OpenCases: TypeAlias = _Opened["CaseFile"]
 OpenChallenges: TypeAlias = _Opened[tuple[Challenges, Outcomes]]
@@ -64,6 +67,10 @@ def appeals(records: Records) -> Appeals:
 
 def people(records: Records) -> People:
     return SqlPeople(records)
+
+
+def people_and_rota(records: Records) -> tuple[People, Rota]:
+    return SqlPeople(records), SqlRota(records)
 
 
 def bulks(records: Records) -> Bulks:
@@ -107,6 +114,7 @@ def _sqlite(folder: Path) -> AbstractContextManager[Records]:
 open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
 open_sql_people: OpenPeople = _opening(people, _sqlite)
+open_sql_rota: OpenRota = _opening(people_and_rota, _sqlite)
 open_sql_bulks: OpenBulks = _opening(bulks, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)
 open_sql_challenges: OpenChallenges = _opening(challenges_and_outcomes, _sqlite)
