@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from fairgate.backends.embedded import lake_manifest
 from fairgate.backends.embedded.api_keys import open_api_keys
@@ -17,6 +18,8 @@ from fairgate.backends.embedded.key_runs import FolderKeyRuns
 from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
+from fairgate.casework.greedy import greedy_plan
+from fairgate.casework.plan import Planner
 from fairgate.domain.errors import BadSettings, LakeLocked
 from fairgate.domain.pack import Pack
 from fairgate.domain.secret import Secrets, salt_of
@@ -54,6 +57,8 @@ from fairgate.secret_file import secrets_of
 from fairgate.settings import ChallengeSettings, Settings, check_log_days, check_retention
 
 _log = logging.getLogger(__name__)
+#: The planner that needs nothing installed.
+GREEDY: Final = "greedy"
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
@@ -415,6 +420,23 @@ def _challenger(name: str, asked: ChallengeSettings, data: Path) -> Challenger:
             hosts = tuple(asked.hostnames)
             site = Site(asked.url, asked.site_key, hosts, asked.action, asked.bound, asked.timeout_seconds)
             return Siteverify(site, secret)
+
+
+class FoundPlanner(NamedTuple):
+    """Who makes plans of shifts, by name; and why it is the greedy one, where it is."""
+
+    name: str
+    plans: Planner
+    why: str = ""
+
+
+def planner() -> FoundPlanner:
+    """OR-Tools' where that is installed, else the greedy one."""
+    try:
+        from fairgate.casework.solver import solved_plan
+    except ImportError:  # also where its libraries can't be loaded
+        return FoundPlanner(GREEDY, greedy_plan, "OR-Tools is not installed: pip install 'fairgate[casework]'")
+    return FoundPlanner("cp-sat", solved_plan)
 
 
 def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:

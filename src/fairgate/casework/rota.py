@@ -77,12 +77,12 @@ def duty(everybody: Iterable[Shifts], now: int) -> Duty | None:
 
 
 def staffed(everybody: Sequence[Shifts], now: int, hours: int) -> tuple[float, ...]:
-    """How many minutes all together work in each of the coming hours, which are counted from now on."""
-    minutes = [0.0] * hours
+    """How many minutes all together work in each hour of the clock, from the one that is now on: of that, in the rest."""
+    minutes, first = [0.0] * hours, now - now % HOUR
     for each in everybody:
-        for span in spans(each, now, now + hours * HOUR):
-            for hour in range((span.begins - now) // HOUR, -((now - span.ends) // HOUR)):
-                begins = now + hour * HOUR
+        for span in spans(each, now, first + hours * HOUR):
+            for hour in range((span.begins - first) // HOUR, -((first - span.ends) // HOUR)):
+                begins = first + hour * HOUR
                 minutes[hour] += (min(span.ends, begins + HOUR) - max(span.begins, begins)) / MINUTE
     return tuple(minutes)
 

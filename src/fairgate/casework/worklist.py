@@ -58,7 +58,7 @@ class Fit(NamedTuple):
     skills: frozenset[str] | None = None
     apart: frozenset[str] = frozenset()
 
-    def __call__(self, case: Case) -> bool:
+    def suits(self, case: Case) -> bool:
         """Whether they may be given a case."""
         if not self.apart.isdisjoint(case.accounts):
             return False

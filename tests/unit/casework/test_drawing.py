@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fairgate.casework.drawing import AMONG_ALL, AMONG_UNCERTAIN, Taker, next_case
 from fairgate.domain.action import Action
-from fairgate.domain.case import Case, Claim, Facts, Happening
+from fairgate.domain.case import Case, CaseState, Claim, Facts, Happening
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.domain.worth import Stake
 from fairgate.wiring import Records, open_records
@@ -115,3 +115,32 @@ def test_where_nothing_is_uncertain_the_lot_falls_on_nothing(records: Records) -
     case = opened(records, "a")
     found = next_case(records.case_queue, NOW, Taker("bob"), Lot(AMONG_ALL, 1))
     assert found == (case, 1.0)
+
+
+def test_what_is_planned_for_somebody_comes_before_the_best_where_it_is_ready(records: Records) -> None:
+    best, planned = opened(records, "a", burn=20.0), opened(records, "b", burn=1.0, propensity=0.25)
+    asleep = opened(records, "c", snoozed_until=NOW + HOUR)
+    decided = opened(records, "d", state=CaseState.DECIDED)
+    barred, leads = opened(records, "e", barred=("bob",)), opened(records, "f", escalated=True)
+    ours = (asleep, decided, barred, leads, planned)
+    found = next_case(records.case_queue, NOW, Taker("bob", planned=ours), NoLot())
+    assert found == (planned, 0.25)  # it was drawn by lot before, and is still one that was
+    found = next_case(records.case_queue, NOW, Taker("bob", planned=ours[:-1]), NoLot())
+    assert found == (best, 1.0)
+    found = next_case(records.case_queue, NOW, Taker("bob", planned=(planned,)), Lot(0.0, 2))
+    assert found is not None
+    assert found.propensity < 0.25  # a tenth is drawn whatever is planned
+
+
+def test_what_does_not_fit_is_passed_over_however_much_of_it_there_is(records: Records) -> None:
+    for number in range(100):
+        opened(records, f"x{number}", burn=20.0 + number)
+    fitting = opened(records, "fits", burn=1.0)
+
+    def fits(case: Case) -> bool:
+        return case.accounts == ("fits",)
+
+    for draw in (NoLot(), Lot(0.0, 3)):
+        found = next_case(records.case_queue, NOW, Taker("bob", fits=fits, planned=[opened(records, "x7")]), draw)
+        assert found == (fitting, 1.0)
+    assert next_case(records.case_queue, NOW, Taker("bob", fits=lambda _: False), NoLot()) is None

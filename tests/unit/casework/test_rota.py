@@ -85,10 +85,10 @@ def test_else_it_is_the_next_and_has_who_begins_it() -> None:
     assert duty([once], MONDAY) == Duty(MONDAY, (OnDuty(once, MONDAY + HOUR),), MONDAY + AHEAD)
 
 
-def test_minutes_are_staffed_in_the_hours_from_now_on() -> None:
+def test_minutes_are_staffed_in_the_hours_of_the_clock() -> None:
     found = staffed([ANN, NIGHT], MONDAY + 570 * MINUTE, 24)
-    assert found[:9] == (60, 60, 30, 30, 60, 60, 60, 30, 0)
-    assert (found[11:15], found[19:22]) == ((0, 30, 60, 60), (60, 30, 0))
+    assert found[:9] == (30, 60, 60, 0, 60, 60, 60, 60, 0)
+    assert (found[12:16], found[19:22]) == ((0, 60, 60, 60), (60, 60, 0))
 
 
 everybody = st.lists(
@@ -110,7 +110,7 @@ everybody = st.lists(
 @given(everybody=everybody, now=st.integers(MONDAY, MONDAY + 400 * DAY), count=st.integers(1, 200))
 def test_all_minutes_are_counted_once(everybody: list[Shifts], now: int, count: int) -> None:
     found = staffed(everybody, now, count)
-    alone = [spans(each, now, now + count * HOUR) for each in everybody]
+    alone = [spans(each, now, now - now % HOUR + count * HOUR) for each in everybody]
     assert sum(found) == pytest.approx(sum(each.ends - each.begins for own in alone for each in own) / MINUTE)
     assert all(0 <= each <= 60 * len(everybody) for each in found)
     for own in alone:

@@ -22,6 +22,7 @@ from fairgate.entrypoints.desk import (
     people_routes,
     record_routes,
     session_routes,
+    shift_routes,
     sql_routes,
 )
 from fairgate.entrypoints.desk.answers import Health
@@ -37,7 +38,7 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, appeals against them, bulk actions, cases, challenges, and who did and read what.
+actions, appeals against them, bulk actions, cases and who reviews them when, challenges, and who did and read what.
 
 Send an API key as `Authorization: Bearer fg_...`, or log in by `POST /v1/session`; each operation says which scope it
 needs. With a session's cookie, what changes anything needs the header `Fairgate-CSRF`. A loopback desk without any API
@@ -75,6 +76,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(audit_routes.routes)
     app.include_router(case_routes.routes)
     app.include_router(bulk_routes.routes)
+    app.include_router(shift_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app
@@ -94,7 +96,8 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             await office.workers.start()
             remembering = Remembering(office.door, office.workers, office.meters)
             going: tuple[Going, ...] = (
-                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering
+                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering,
+                office.planning,
             )  # fmt: skip
             for each in going:
                 task = asyncio.create_task(each.run())
@@ -129,7 +132,7 @@ def _operating(app: FastAPI) -> None:
         """The desk's metrics, for Prometheus."""
         desk.meters.lake_lag_seconds.set(desk.upkeep.lag.seconds)
         desk.meters.queries.set(desk.workers.taken)
-        desk.meters.tell(await desk.records.reading())
+        desk.meters.tell(await desk.records.reading(), await desk.backlog.hours_behind())
         return Response(desk.meters.render(), media_type=CONTENT_TYPE)
 
 

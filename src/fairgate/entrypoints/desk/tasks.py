@@ -4,6 +4,8 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from fairgate.casework.plan import Plan, Reviewer, Work
+
 #: What a backtest leaves in its folder.
 REPORT_JSON: Final = "report.json"
 REPORT_PAGE: Final = "report.html"
@@ -73,7 +75,23 @@ class Used(msgspec.Struct, frozen=True):
     found: dict[str, dict[str, list[str]]]
 
 
-Task: TypeAlias = Query | Export | Backtest | Compact | Identify
+class Arrange(msgspec.Struct, frozen=True, tag="arrange"):
+    """Make a plan of a shift that begins at `now`. The result is `Arranged`."""
+
+    works: list[Work]
+    reviewers: list[Reviewer]
+    now: int
+
+
+class Arranged(msgspec.Struct, frozen=True):
+    """A plan, by which planner it was made, and why by that where it is not the better one."""
+
+    by: str
+    plan: Plan
+    why: str = ""
+
+
+Task: TypeAlias = Query | Export | Backtest | Compact | Identify | Arrange
 
 
 class Told(msgspec.Struct, frozen=True, tag="told"):
