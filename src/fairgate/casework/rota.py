@@ -77,7 +77,7 @@ def duty(everybody: Iterable[Shifts], now: int) -> Duty | None:
 
 
 def staffed(everybody: Sequence[Shifts], now: int, hours: int) -> tuple[float, ...]:
-    """How many minutes all together work in each hour of the clock, from the one that is now on: of that, in the rest."""
+    """How many minutes all work in each hour of the clock, from the one that is now on: of that, in its rest."""
     minutes, first = [0.0] * hours, now - now % HOUR
     for each in everybody:
         for span in spans(each, now, first + hours * HOUR):

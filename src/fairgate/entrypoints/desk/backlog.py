@@ -25,7 +25,7 @@ _METRICS_HOURS: Final = 7 * 24
 class Outlook(NamedTuple):
     """What was found: the minutes that wait, what is expected, what is staffed, and what comes of it, hour by hour.
 
-    They are hours of the clock, and `begins` is when the first began. `anybody` is whether anybody's hours are known at all.
+    They are hours of the clock, and the first began at `begins`. `anybody` is whether anybody's hours are known.
     """
 
     now: int
