@@ -226,6 +226,10 @@ ROUTES = [
     ("POST", "/v1/bulk/7/reject", Scope.ENFORCE, {"why": "so"}),
     ("POST", "/v1/bulk/7/cancel", Scope.ENFORCE, {"why": "so"}),
     ("POST", "/v1/bulk/7/undo", Scope.ENFORCE, {"why": "so"}),
+    ("GET", "/v1/reviewers", Scope.READ, None),
+    ("PUT", "/v1/reviewers/y", Scope.AUDIT, {"zone": "UTC", "hours": []}),
+    ("GET", "/v1/plan", Scope.REVIEW, None),
+    ("GET", "/v1/backlog", Scope.READ, None),
 ]
 #: Parts of paths that stand for any.
 PARTS = {
