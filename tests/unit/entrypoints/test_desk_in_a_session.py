@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from fairgate.domain.access import SESSION, Granted, Role, Scope
+from fairgate.domain.audit import Doer
 from fairgate.domain.bulk import BulkState
 from fairgate.domain.people import Person
 from fairgate.settings import DoorSettings
@@ -57,7 +58,7 @@ def change(records: Records, name: str, **values: Any) -> None:  # noqa: ANN401 
     def how(now: Person) -> Person:
         return replace(now, **values)
 
-    records.people.change(person.id, how)
+    records.people.change(person.id, how, Doer(NOW, "test"))
 
 
 def passed(desk: Desk, door: Door, path: str) -> list[Granted]:
