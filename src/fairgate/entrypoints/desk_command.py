@@ -95,7 +95,7 @@ def run(settings: Settings) -> int:
             oidc=Oidc(settings, clock),
             hearing=Hearing(settings, records, audit, door, labelling),
             caseroom=caseroom,
-            judging=Judging(caseroom, records, door, labelling),
+            judging=Judging(settings.desk, caseroom, records, door, labelling),
             outcomes=outcomes,
             challenging=Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters),
             anchoring=Anchoring(records, door, secrets, settings.desk.anchor_minutes),

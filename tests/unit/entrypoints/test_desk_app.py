@@ -129,7 +129,7 @@ class Desk:
             bulk=BulkDesk(records, self.audit, Drafting(settings, records, at_the_door, self.workers), runner.wake),
             bulk_runner=runner,
             open_case=partial(case_is_open, folder),
-            judging=Judging(caseroom, records, at_the_door, labelling),
+            judging=Judging(desk, caseroom, records, at_the_door, labelling),
         )
         self.application = app_of(self.office, lambda: None)
 
