@@ -40,6 +40,8 @@ class Opening(Watcher):
     is told once an hour: so a case that was judged is opened anew by then if nothing has changed.
     """
 
+    events = True
+
     def __init__(self, feed: CaseFeed) -> None:
         self._feed = feed
         self._newest = 0
@@ -65,14 +67,14 @@ class Opening(Watcher):
         reader = self._readers.get(record.type)
         if reader is None:
             return
-        opens = record.decision.action >= reader.terms.opens_from
+        opens = record.decision.action >= reader.opens_from
         if not opens and not self._stakes:
             return
         account = reader.account(record)
-        if account is None:
+        known = self._stakes.get(account) if account is not None else None
+        if account is None or (known is None and not opens):
             return
         cost = reader.cost(record)
-        known = self._stakes.get(account)
         if known is not None and cost > 0:
             self._stakes[account] = self._used[account] = known.used(cost, record.received)
         if opens and self._is_new(account, record):
@@ -113,17 +115,15 @@ class _Reader:
 
     def __init__(self, live: PackRecord, pack: Pack, terms: CaseTerms, event_type: str) -> None:
         self.terms = terms
+        self.opens_from = terms.opens_from
         self._pack = pack
         self._type = event_type
         attribute = next((each for each in pack.event_types[event_type].attributes if each.entity == ACCOUNT), None)
-        self._account = _account_of(live, event_type, attribute)
+        #: The account of an event, as the ledger has it; None where it has none.
+        self.account = _account_of(live, event_type, attribute)
         names = live.public[event_type]
         self._cost_at = names.index(self.terms.cost) if self.terms.cost in names else None
         self._segments = {each.name: each.costs for each in pack.segments}
-
-    def account(self, record: EventRecord) -> str | None:
-        """The account of an event, as the ledger has it; None where it has none."""
-        return self._account(record)
 
     def cost(self, record: EventRecord) -> float:
         """What an event used, in dollars."""

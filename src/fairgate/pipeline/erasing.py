@@ -10,6 +10,8 @@ from fairgate.ports.appeals import Appeals
 class Erasing(Watcher):
     """Erases the words of the appeals of whoever is erased by the log. Seen twice, it does so twice."""
 
+    events = False
+
     def __init__(self, appeals: Appeals) -> None:
         self._appeals = appeals
 
