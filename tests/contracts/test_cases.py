@@ -17,6 +17,7 @@ from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
 from fairgate.domain.action import Action
 from fairgate.domain.case import Case, CaseState, Claim, Facts, Finding, Happening, Outcome, Verdict
 from fairgate.domain.errors import RecordsUnavailable
+from fairgate.domain.parting import Part, Parting
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.domain.worth import Stake, value_per_minute
 from fairgate.ports.cases import CasesWanted, Opened, Waiting
@@ -36,6 +37,9 @@ NOW = 1_796_000_000_000_000
 ACCOUNTS = ("a", "b", "c", "d")
 CALLERS, REFS = ("ann", "bob"), ("", "1", "2 ✓")
 TIMES = (NOW, NOW + MINUTE, NOW + HOUR, NOW + 24 * HOUR)
+OWN = Facts(Stake(0.1, 7.0, 9.0, 5.0, 1.0, Action.HOLD, 9.0, NOW), Action.BAN, ("own",), ("rule_9",), (1,))
+#: Three quarters of what they burn stay, a half of what is at risk, and nothing of the worth.
+PARTING = Parting(Part(0.75, 0.5, 0.0), Part(0.25, 0.5, 1.0, OWN))
 OTHER = Facts(Stake(0.0, 0.0, 24.0, 0.0, 300.0, Action.ALLOW, 5.0))
 
 times = st.sampled_from(TIMES)
@@ -89,6 +93,7 @@ STEPS: st.SearchStrategy[Step] = (
     st.tuples(st.just("open"), opening)
     | st.tuples(st.just("store"), st.tuples(which, changes, st.sampled_from([0, 0, 0, 1])))
     | st.tuples(st.just("merge"), st.tuples(which, which, times))
+    | st.tuples(st.just("split"), st.tuples(which, st.booleans(), times))
     | st.tuples(
         st.just("feed"),
         st.tuples(
@@ -226,6 +231,8 @@ class Story:
                     assert file.cases.store(case, [happening]) is model.store(case, happening)
             case "merge", (one, other, now):
                 self._merge(file, self._chosen(one), self._chosen(other), Happening(now, "ann", "merged", ""))
+            case "split", (place, late, now):
+                self._split(file, self._chosen(place), Happening(now, "ann", "split", ""), late=late)
             case "feed", (further, found, used, now):
                 upto = model.fed + further
                 placed = [replace(each, event=max(0, upto - 1 - each.event)) for each in found]
@@ -234,12 +241,16 @@ class Story:
                 model.following = max(before + 1, model.following)
                 model.feed(upto, placed, used, now)
             case "rank", (now, before, limit):
-                stale = sorted((at, n) for n, (at, _) in model.ranked.items() if model.kept[n].state == CaseState.OPEN)
-                stale = [each for each in stale if each[0] < before]
-                if limit > len(stale):  # else any of those that were valued at one time may be among the first
-                    assert file.queue.rank(now, before, limit) == len(stale)
-                    for _, number in stale:
-                        model.value(number, now)
+                self._rank(file, now, before, limit)
+
+    def _rank(self, file: CaseFile, now: int, before: int, limit: int) -> None:
+        model = self.model
+        stale = sorted((at, n) for n, (at, _) in model.ranked.items() if model.kept[n].state == CaseState.OPEN)
+        stale = [each for each in stale if each[0] < before]
+        if limit > len(stale):  # else any of those that were valued at one time may be among the first
+            assert file.queue.rank(now, before, limit) == len(stale)
+            for _, number in stale:
+                model.value(number, now)
 
     def _merge(self, file: CaseFile, kept: Case | None, merged: Case | None, happening: Happening) -> None:
         if kept is None or merged is None:
@@ -261,6 +272,36 @@ class Story:
             assert model.store(each, happening)
         model.kept[kept.number] = replace(new, facts=joined)
         model.value(kept.number, happening.at)
+
+    def _split(self, file: CaseFile, case: Case | None, happening: Happening, *, late: bool) -> None:
+        if case is None or case.state != CaseState.OPEN or len(case.accounts) < 2:
+            return
+        model, now = self.model, happening.at
+        left = replace(case, accounts=case.accounts[:1], facts=OTHER, version=case.version + 1 + late)
+        made = Case(-1, case.accounts[1:], OTHER, now, "ann", "so", split_from=case.number)
+        told: list[int] = []
+
+        def tell(number: int) -> list[Happening]:
+            told.append(number)
+            return [replace(happening, said=str(number))]
+
+        number = file.cases.split(left, made, PARTING, tell)
+        if late:
+            assert (number, told) == (None, [])
+            return
+        assert number is not None
+        assert number > max(model.kept)
+        happening, model.following = replace(happening, said=str(number)), number
+        whole = case.facts.stake.faded(now)
+        stays = replace(whole, burn=whole.burn * 0.75, at_risk=whole.at_risk * 0.5, worth=0.0)
+        goes = replace(whole, probability=0.1, burn=whole.burn * 0.25, at_risk=whole.at_risk * 0.5, stands=Action.HOLD)
+        gone, events = replace(OWN, stake=goes, events=()), case.facts.events
+        if 1 in events:
+            gone, events = replace(gone, events=(1,)), tuple(each for each in events if each != 1)
+        model.kept[case.number] = replace(left, facts=replace(case.facts, stake=stays, events=events))
+        model.happened[case.number].append(happening)
+        model.value(case.number, now)
+        model.add(replace(made, facts=gone), now, happening)
 
     def check(self, file: CaseFile, ask: Ask) -> None:
         wanted, place, limit, now = ask
@@ -346,7 +387,11 @@ STORY: list[Session] = [
         (("store", (2, {"state": CaseState.DECIDED, "verdict": VERDICT}, 0)), ALL._replace(wanted=STILL_OPEN)),
         (("merge", (0, 3, NOW + HOUR)), ALL._replace(now=NOW + HOUR)),
         (("feed", (4, [replace(FOUND, account="b")], {"b": stake(0.0, 5.0), "a": stake(0.0, 7.0)}, NOW + HOUR)), ALL),
+        (("split", (1, True, NOW + HOUR)), ALL),
         (("open", opened("b", 0.65, 30.0)), ALL._replace(now=NOW + HOUR)),
+        (("split", (0, False, NOW + HOUR)), ALL._replace(now=NOW + HOUR)),
+        (("split", (1, False, NOW + 2 * HOUR)), ALL._replace(now=NOW + 2 * HOUR)),
+        (("split", (2, False, NOW + 2 * HOUR)), ALL._replace(now=NOW + 2 * HOUR)),
         (("rank", (NOW + 24 * HOUR, NOW + HOUR, 9)), ALL._replace(now=NOW + 24 * HOUR)),
     ],
 ]  # fmt: skip
@@ -418,6 +463,13 @@ MUTANTS = {
     "merges what has changed": Edit(SqlCases, "merge", "!= len({kept.number, merged.number})", "< 0"),
     "merges one with itself": Edit(SqlCases, "merge", "or kept.number == merged.number", "or False"),
     "keeps the facts of one": Edit(SqlCases, "merge", "(facts[merged.number], now)", "(facts[kept.number], now)"),
+    "splits what has changed": Edit(SqlCases, "split", "not rows.put(", "None is rows.put("),
+    "leaves the whole to those that stay": Edit(SqlCases, "split", "facts_row(stay, now)", "facts_row(whole, now)"),
+    "takes the facts that were sent": Edit(SqlCases, "split", "msgspec.structs.replace(made, facts=go)", "made"),
+    "values those that go by another time": Edit(SqlCases, "split", "facts=go), now)", "facts=go), 0)"),
+    "tells one of the split": Edit(SqlCases, "split", "(left.number, number)", "(left.number,)"),
+    "parts as of another time": Edit(SqlCases, "split", "parting.of(whole, now)", "parting.of(whole, 0)"),
+    "parts all cases": Edit(SqlCases, "split", "_COLUMNS.number == left.number", "_COLUMNS.number > 0"),
     "shows all states": Edit(SqlCases, "found", "wanted.state is not None", "False"),
     "shows those of all accounts": Edit(SqlCases, "found", "wanted.account is not None", "False"),
     "shows those that others are at": Edit(SqlCases, "found", "wanted.claimed_by is not None", "False"),

@@ -48,7 +48,7 @@ class Opening(Watcher):
         self._used: dict[str, Stake] = {}
         self._findings: list[Finding] = []
         self._kept_at = 0
-        self._readers: Mapping[str, _Reader] = {}
+        self._readers: Mapping[str, Reader] = {}
         self._know_new()
 
     def live(self, record: PackRecord, pack: Pack) -> None:
@@ -56,7 +56,7 @@ class Opening(Watcher):
         terms = pack.cases
         self._readers = {}
         if terms is not None:
-            self._readers = {name: _Reader(record, pack, terms, name) for name in record.public}
+            self._readers = {name: Reader(record, pack, terms, name) for name in record.public}
 
     def see(self, number: int, record: Record) -> None:
         """A record: what is no event is passed over."""
@@ -108,7 +108,7 @@ class Opening(Watcher):
         self._stakes |= stakes
 
 
-class _Reader:
+class Reader:
     """Reads what cases need of the records of one event type."""
 
     def __init__(self, live: PackRecord, pack: Pack, terms: CaseTerms, event_type: str) -> None:

@@ -120,7 +120,8 @@ class Case(msgspec.Struct, frozen=True, gc=False):
 
     `number` counts cases; -1 stands for none yet. `opened_by` is who opened it, empty where a decision did; `ref` is
     their own name for it. `propensity` is the probability with which it was drawn for review where that was by lot, and
-    1 else. Who is `barred` must not judge it. `version` goes up with each change that a person makes.
+    1 else. Who is `barred` must not judge it. `version` goes up with each change that a person makes. `split_from` is
+    the case of which it was a part.
     """
 
     number: int
@@ -138,6 +139,7 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     barred: tuple[str, ...] = ()
     propensity: float = 1.0
     merged_into: int | None = None
+    split_from: int | None = None
     verdict: Verdict | None = None
 
     def claimed(self, now: int) -> str | None:

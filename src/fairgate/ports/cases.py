@@ -1,9 +1,10 @@
 """Cases, kept until somebody has judged them, and afterwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from fairgate.domain.case import Case, CaseState, Finding, Happening
+from fairgate.domain.parting import Parting
 from fairgate.domain.worth import Stake
 
 
@@ -63,6 +64,14 @@ class Cases(Protocol):
 
     def merge(self, kept: Case, merged: Case, happenings: Sequence[Happening]) -> bool:
         """As `store` for both as one. The one that is kept gets the facts of both, as of the happenings."""
+        ...
+
+    def split(self, left: Case, made: Case, parting: Parting, told: Callable[[int], Sequence[Happening]]) -> int | None:
+        """As `store` for the one that is left, and open the other as of its `opened`, both as one.
+
+        Each gets its part of the facts that were there. `told` says what happened to both, by the number of the other.
+        Returns that number; None, and nothing happens, where another version is there.
+        """
         ...
 
     def found(self, wanted: CasesWanted, after: int, limit: int) -> list[Case]:

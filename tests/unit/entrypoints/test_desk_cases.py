@@ -23,6 +23,7 @@ from fairgate.ports.ledger import Read
 from fairgate.settings import DoorSettings
 from fairgate.wiring import Records, open_records
 from tests.support import NOW, PACK, SetClock, body, open_pipeline, request
+from tests.unit.casework.test_opening import CASES
 from tests.unit.entrypoints.test_desk_app import Desk, refusal
 from tests.unit.entrypoints.test_desk_appeals import FakeDoor
 from tests.unit.entrypoints.test_desk_records import fits
@@ -331,6 +332,76 @@ def test_two_cases_are_merged(desk: Desk, records: Records) -> None:
     other = shown(desk, f"/{gone.number}")["case"]
     assert (other["state"], other["merged_into"]) == ("merged", kept.number)
     assert refusal(ask(desk, f"/{gone.number}/claim", "bob", 2)) == (409, "merged")
+
+
+def test_a_case_is_split(desk: Desk, records: Records) -> None:
+    facts = replace(FACTS, stake=replace(FACTS.stake, burn=40.0, at_risk=60.0, worth=80.0))
+    case = records.cases.open(Case(-1, ("a", "b", "c", "d"), facts, NOW, "shop", "one farm", "r 1")).case
+    path, why = f"/{case.number}/split", "another device"
+    asked: dict[str, Any] = {"accounts": ["c", "a", "d"], "why": why}
+    assert refusal(ask(desk, path, seen=1, **asked)) == (409, "not_claimed")
+    seen = mine(desk, case)
+    assert refusal(ask(desk, path, "bob", seen, **asked)) == (409, "claimed")
+    assert refusal(ask(desk, path, seen=seen + 1, **asked)) == (409, "stale")
+    for accounts, code in (("abcd", "all_or_none"), ("az", "not_in_case"), ("", "malformed"), ("aa", "malformed")):
+        assert refusal(ask(desk, path, seen=seen, accounts=list(accounts), why="so")) == (422, code)
+    told = done(ask(desk, path, seen=seen, **asked))
+    left, made = told["case"], told["made"]
+    assert (left["accounts"], left["claimed_by"], left["split_from"]) == (["b"], "ann", None)
+    assert (made["accounts"], made["claimed_by"], made["split_from"]) == (["a", "c", "d"], None, case.number)
+    assert (made["version"], made["opened_by"], made["state"]) == (1, "ann", "open")
+    assert (left["burn"], made["burn"]) == (10.0, 30.0)  # nothing else is known
+    for each, part in ((left, 0.25), (made, 0.75)):
+        kept = records.cases.get(each["number"])
+        assert kept is not None
+        stake = kept.facts.stake
+        assert (stake.at_risk, stake.worth) == (60.0 * part, 80.0 * part)
+        assert each["value"] == pytest.approx(value_per_minute(stake))
+        last = shown(desk, f"/{each['number']}")["history"][-1]
+        said = f"3 accounts of case {case.number} into case {made['number']}: {why}"
+        assert (last["by"], last["what"], last["said"]) == ("ann", "split", said)
+
+
+def test_a_case_is_split_once_by_a_double_click(desk: Desk, records: Records) -> None:
+    case = records.cases.open(Case(-1, ("a", "b", "c"), FACTS, NOW)).case
+    path, seen = f"/{case.number}/split", mine(desk, case)
+    first = done(ask(desk, path, seen=seen, accounts=["a"], why="so"))
+    assert done(ask(desk, path, seen=seen, accounts=["a"], why="so")) == first
+    assert refusal(ask(desk, path, seen=seen, accounts=["a"], why="another")) == (409, "stale")
+    assert refusal(ask(desk, path, seen=seen, accounts=["b"], why="so")) == (409, "stale")
+    assert refusal(ask(desk, path, "bob", seen, accounts=["a"], why="so")) == (409, "stale")
+    assert len(records.cases.found(CasesWanted(), -1, 9)) == 2
+    again = done(ask(desk, path, seen=seen + 1, accounts=["b"], why="so"))  # what they saw then
+    assert (again["case"]["accounts"], again["made"]["accounts"]) == (["c"], ["b"])
+    done(ask(desk, f"/{again['made']['number']}/claim", "bob", 1))
+    merged = {"other": first["made"]["number"], "other_version": 1, "why": "one after all"}
+    back = done(ask(desk, f"/{again['made']['number']}/merge", "bob", 2, **merged))
+    assert back["accounts"] == ["b", "a"]
+
+
+def test_what_decisions_found_goes_with_the_accounts(tmp_path: Path, door: Door) -> None:
+    with open_pipeline(tmp_path, CASES + LABELS) as pipeline:
+        first = answers(pipeline, request(1, "a", cost=30.0, ip="203.0.113.5"))[0].sequence
+        answers(pipeline, request(2, "b", cost=10.0, ip="203.0.113.6"))
+    events = (first + 1, first)
+    with ExitStack() as stack, open_records(tmp_path) as records:
+        desk = Desk(tmp_path, stack, KEYS, DoorSettings(port=door.port))
+        facts = replace(FACTS, stake=replace(FACTS.stake, burn=80.0), reasons=("other",), events=events)
+        case = records.cases.open(Case(-1, ("a", "b"), facts, NOW)).case
+        told = done(ask(desk, f"/{case.number}/split", seen=mine(desk, case), accounts=["b"], why="so"))
+    left, made = told["case"], told["made"]
+    assert (left["events"], made["events"]) == ([first], [first + 1])
+    assert (left["burn"], made["burn"]) == (pytest.approx(60.0), pytest.approx(20.0))
+    assert left["reasons"] == ["spend"]  # what it was decided by, and not what the case had
+
+
+def test_without_the_log_nothing_is_split(desk: Desk, records: Records) -> None:
+    case = records.cases.open(Case(-1, ("a", "b"), replace(FACTS, events=(1,)), NOW)).case
+    seen = mine(desk, case)
+    log = desk.office.settings.data / "log"
+    log.rename(log.with_name("away"))
+    assert refusal(ask(desk, f"/{case.number}/split", seen=seen, accounts=["a"], why="so")) == (503, "unavailable")
+    assert shown(desk, f"/{case.number}")["case"]["accounts"] == ["a", "b"]
 
 
 # ------------------------------------------------------------------------------------------------------------ deciding

@@ -1,6 +1,6 @@
 """Cases by SQL. They are owned here: nothing else has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ from fairgate.backends.sql import case_rows as rows
 from fairgate.backends.sql.records import Records, execute_each
 from fairgate.backends.sql.tables import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
 from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening
+from fairgate.domain.parting import Parting
 from fairgate.domain.worth import Stake
 from fairgate.ports.cases import CaseFeed, CaseQueue, Cases, CasesWanted, Opened, Waiting
 
@@ -73,6 +74,20 @@ class SqlCases(Cases):
             joined = facts[kept.number].joined(facts[merged.number], now)
             connection.execute(update(CASE).where(_COLUMNS.number == kept.number).values(rows.facts_row(joined, now)))
             return True
+
+    def split(self, left: Case, made: Case, parting: Parting, told: Callable[[int], Sequence[Happening]]) -> int | None:
+        """See the port."""
+        now, mine = made.opened, _COLUMNS.number == left.number
+        with self._records.writing() as connection:
+            if not rows.put(connection, left):
+                return None
+            whole = rows.facts_in(connection.execute(select(_COLUMNS.facts).where(mine)).scalar_one())
+            stay, go = parting.of(whole, now)
+            connection.execute(update(CASE).where(mine).values(rows.facts_row(stay, now)))
+            number = rows.add(connection, msgspec.structs.replace(made, facts=go), now)
+            for each in (left.number, number):
+                rows.write_happenings(connection, each, told(number))
+            return number
 
     def found(self, wanted: CasesWanted, after: int, limit: int) -> list[Case]:
         """See the port."""

@@ -112,6 +112,13 @@ class MergeAsked(_Asked):
     why: Why
 
 
+class SplitAsked(_Asked):
+    """Some accounts of a case are another actor's: they are to be a case of their own."""
+
+    accounts: Annotated[Accounts, Field(description="Those that go: some of the case, not all.", examples=[["acct_2"]])]
+    why: Why
+
+
 class StagedAction(_Asked):
     """An action that is taken when the case is decided."""
 
@@ -202,6 +209,7 @@ class CaseAnswer:
     snoozed_until: datetime | None
     escalated: bool
     merged_into: int | None
+    split_from: int | None
     verdict: VerdictAnswer | None
 
 
@@ -229,6 +237,14 @@ class CaseList:
 
     cases: list[CaseAnswer]
     next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSplit:
+    """A case with the accounts that stay, and the one that was `made` of those that went."""
+
+    case: CaseAnswer
+    made: CaseAnswer
 
 
 @dataclass(frozen=True, slots=True)

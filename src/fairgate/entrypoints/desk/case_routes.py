@@ -19,10 +19,12 @@ from fairgate.entrypoints.desk.case_answers import (
     CaseDecided,
     CaseFile,
     CaseList,
+    CaseSplit,
     HappeningAnswer,
     MergeAsked,
     NoteAsked,
     SnoozeAsked,
+    SplitAsked,
     VerdictAnswer,
     VerdictAsked,
     WhyAsked,
@@ -191,6 +193,16 @@ async def merge(number: Number, asked: MergeAsked, seen: Seen, desk: Desk, grant
     return _told(desk, await desk.caseroom.merge(number, seen, other, asked.why, granted))
 
 
+@routes.post("/v1/cases/{number}/split", response_model=CaseSplit, responses=_CHANGES)
+async def split(number: Number, asked: SplitAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+    """Make a case of its own of some accounts of one that is yours. Scope `review`. Nobody is at the new one.
+
+    What is at stake is computed anew for both, by the decisions on their accounts; together it is what it was.
+    """
+    left, made = await desk.caseroom.split(number, seen, asked.accounts, asked.why, granted)
+    return _json(CaseSplit(_shown(desk, left), _shown(desk, made)), version=left.version)
+
+
 @routes.post("/v1/cases/{number}/decision", response_model=CaseDecided, responses=_CHANGES)
 async def decide(number: Number, asked: VerdictAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
     """Judge a case that is yours. Scope `review`, and for actions and undoing `enforce` as well, at the door.
@@ -248,6 +260,7 @@ def _shown(desk: Office, case: Case) -> CaseAnswer:
         snoozed_until=moment(case.snoozed_until) if case.snoozed_until > now else None,
         escalated=case.escalated,
         merged_into=case.merged_into,
+        split_from=case.split_from,
         verdict=None if verdict is None else _verdict(verdict),
     )
 
@@ -264,6 +277,8 @@ def _verdict(verdict: Verdict) -> VerdictAnswer:
     )
 
 
-def _json(value: CaseAnswer | CaseFile | CaseList | CaseDecided, status: int = 200, version: int = 0) -> Response:
+def _json(
+    value: CaseAnswer | CaseFile | CaseList | CaseSplit | CaseDecided, status: int = 200, version: int = 0
+) -> Response:
     headers = {"Cache-Control": "no-store"} | ({"ETag": f'"{version}"'} if version else {})
     return Response(msgspec.json.encode(value), status, headers, "application/json")
