@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from fairgate.backends.sql import case_rows
 from fairgate.backends.sql import cases as module
-from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseIntake, SqlCaseQueue, SqlCases
 from fairgate.domain.action import Action
 from fairgate.domain.case import Case, CaseState, Claim, Facts, Finding, Happening, Outcome, Verdict
 from fairgate.domain.errors import RecordsUnavailable
@@ -91,6 +91,7 @@ findings = st.builds(
 Step = tuple[str, Any]
 STEPS: st.SearchStrategy[Step] = (
     st.tuples(st.just("open"), opening)
+    | st.tuples(st.just("open all"), st.lists(opening, max_size=4))
     | st.tuples(st.just("store"), st.tuples(which, changes, st.sampled_from([0, 0, 0, 1])))
     | st.tuples(st.just("merge"), st.tuples(which, which, times))
     | st.tuples(st.just("split"), st.tuples(which, st.booleans(), times))
@@ -218,11 +219,10 @@ class Story:
         model = self.model
         match step:
             case "open", asked:
-                opened = file.cases.open(asked)
-                if opened.new:  # learn its number: greater than all before
-                    assert opened.case.number > max(model.kept, default=0)
-                    model.following = opened.case.number
-                assert opened == model.open(asked)
+                self._opened(asked, file.cases.open(asked))
+            case "open all", several:
+                for asked, opened in zip(several, file.intake.open(several), strict=True):
+                    self._opened(asked, opened)
             case "store", (place, change, late):
                 chosen = self._chosen(place)
                 if chosen is not None:
@@ -242,6 +242,12 @@ class Story:
                 model.feed(upto, placed, used, now)
             case "rank", (now, before, limit):
                 self._rank(file, now, before, limit)
+
+    def _opened(self, asked: Case, opened: Opened) -> None:
+        if opened.new:  # learn its number: greater than all before
+            assert opened.case.number > max(self.model.kept, default=0)
+            self.model.following = opened.case.number
+        assert opened == self.model.open(asked)
 
     def _rank(self, file: CaseFile, now: int, before: int, limit: int) -> None:
         model = self.model
@@ -323,6 +329,9 @@ class Story:
             assert file.queue.counted(now, uncertain=uncertain) == len(ready)
             nth = [file.queue.nth(now, at, uncertain=uncertain) for at in range(len(ready) + 1)]
             assert nth == [*sorted(ready, key=lambda each: each.number), None]
+        asked = [*ACCOUNTS[1:], "e", *(f"stranger {each}" for each in range(600))]
+        about = {account: there.number for account in asked[:4] if (there := model.about([account])) is not None}
+        assert file.intake.about(asked[::-1]) == about
         waiting = [each for each in model.kept.values() if each.state == CaseState.OPEN]
         assert file.queue.waiting(now) == Waiting(
             len(waiting),
@@ -373,6 +382,8 @@ STORY: list[Session] = [
     [
         (("open", opened("a", ref="1")), ALL),
         (("open", opened("b", 0.9, 2.0, ref="2")), ALL._replace(limit=1)),
+        (("open all", [opened("b"), opened("e"), opened("e"), opened("f", ref="2")]), ALL),
+        (("store", (0, {"state": CaseState.DECIDED, "verdict": VERDICT}, 0)), ALL),
         (("open", opened("d", ref="2")), ALL),  # its ref is another's
         (("open", opened("a")), ALL),  # one about it is open
         (("feed", (3, [FOUND, replace(FOUND, account="d", event=2), FOUND], {"a": stake(0.0, 20.0)}, NOW)), ALL),
@@ -449,10 +460,14 @@ def opened_case() -> Case:
 # -------------------------------------------------------------------------------------------------------------- mutants
 
 MUTANTS = {
-    "opens twice under one ref": Edit(SqlCases, "open", "if asked.ref else None", "if False else None"),
-    "takes an empty ref for one": Edit(SqlCases, "open", "if asked.ref else None", "if True else None"),
-    "opens twice about one account": Edit(SqlCases, "open", " or rows.open_about(connection, asked.accounts)", ""),
-    "tells nothing of the opening": Edit(SqlCases, "open", "(connection, number, [", "(connection, -1, ["),
+    "opens twice under one ref": Edit(module, "_opened", "if asked.ref else None", "if False else None"),
+    "takes an empty ref for one": Edit(module, "_opened", "if asked.ref else None", "if True else None"),
+    "opens twice about one account": Edit(module, "_opened", " or rows.open_about(connection, asked.accounts)", ""),
+    "tells nothing of the opening": Edit(module, "_opened", "(connection, number, [", "(connection, -1, ["),
+    "opens the first of several": Edit(SqlCaseIntake, "open", "(connection, each)", "(connection, asked[0])"),
+    "finds closed ones about them": Edit(SqlCaseIntake, "about", "member.open == true(), ", ""),
+    "finds those about others": Edit(SqlCaseIntake, "about", "== true(), some", "== true()"),
+    "finds those about the first": Edit(SqlCaseIntake, "about", "len(accounts)", "1"),
     "stores over another version": Edit(case_rows, "put", ", _COLUMNS.version == case.version - 1", ""),
     "stores over all": Edit(case_rows, "put", "_COLUMNS.number == case.number, ", ""),
     "leaves members as they were": Edit(case_rows, "put", "write_members(connection, case)", "pass"),

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from fairgate.domain.access import Scope
+from fairgate.domain.audit import fingerprint
 from tests.e2e import test_appeals
 from tests.e2e.desks import rows, until
 from tests.e2e.test_appeals import Service, desk_is_back, refusal, told
@@ -130,6 +131,34 @@ def test_two_cases_that_were_merged_are_split_again(opening: Service) -> None:
         decided = told(desk.post(f"{path}/decision", json={"outcome": "benign", "why": "a friend"}, headers=seen(4)))
         assert (decided["labels"], decided["unlabelled"]) == (1, [])
         assert told(desk.get("/v1/cases?account=carl&state=open"))["cases"][0]["number"] == made["number"]
+
+
+def test_the_accounts_of_a_query_become_a_case(service: Service) -> None:
+    with service.as_("service") as (door, _):
+        for number, account in enumerate(("anna", "anna", "carl", "dora")):
+            told(door.post("/v1/decide", content=request(number, account, cost=50.0)))
+    query = "SELECT account, sequence FROM decisions WHERE account <> 'dora' ORDER BY sequence"
+    asked: dict[str, Any] = {"query": query, "why": "one wave", "ref": "wave 1"}
+    with service.as_("junior") as (_, desk):
+        assert refusal(desk.post("/v1/cases/from-query", json=asked)) == (403, "scope_missing")
+    with service.as_("ann") as (_, desk):
+        until(lambda: desk.get("/readyz").status_code == 200)  # so there is a lake
+        preview = told(desk.post("/v1/cases/from-query", json=asked | {"preview": True}))
+        assert (preview["accounts"], preview["skipped"]["duplicate"], preview["there"]) == (2, 1, 0)
+        made = told(desk.post("/v1/cases/from-query", json=asked), 201)
+        assert told(desk.post("/v1/cases/from-query", json=asked))["cases"] == made["cases"]
+        path = f"/v1/cases/{made['cases'][0]}"
+        case = told(desk.get(path))["case"]
+        numbers = [number for _, number in rows(desk, query)]
+        assert (case["accounts"], case["events"], case["query"]) == (["anna", "carl"], numbers[::-1], query)
+        assert case["evidence"] == [f"query {fingerprint(query)[:12]}"]
+        told(desk.post(f"{path}/claim", headers=seen(1)))
+        decided = told(desk.post(f"{path}/decision", json=SUSPEND, headers=seen(2)))
+        assert (len(decided["actions"]), decided["labels"]) == (2, 2)
+        for bad in ("SELECT 1 AS account", "SELECT 'x' AS name", "DROP TABLE decisions"):
+            assert refusal(desk.post("/v1/cases/from-query", json=asked | {"query": bad})) == (422, "bad_query")
+        endless = "SELECT 'x' || range AS account FROM range(5000000)"
+        assert refusal(desk.post("/v1/cases/from-query", json=asked | {"query": endless})) == (422, "too_many")
 
 
 def test_who_may_not_act_decides_nothing_half(service: Service) -> None:

@@ -83,6 +83,18 @@ class Cases(Protocol):
         ...
 
 
+class CaseIntake(Protocol):
+    """Cases as they come in many at once. See `Cases`."""
+
+    def open(self, asked: Sequence[Case]) -> list[Opened]:
+        """As `Cases.open` for each in turn, all as one."""
+        ...
+
+    def about(self, accounts: Sequence[str]) -> Mapping[str, int]:
+        """Return the number of the open case about each of these accounts; those without one are left out."""
+        ...
+
+
 class CaseQueue(Protocol):
     """The open cases, as they are given to people. See `Cases`.
 

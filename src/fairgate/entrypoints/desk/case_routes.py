@@ -11,7 +11,7 @@ from fairgate.domain.access import Granted, Scope
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.case import Case, CaseState, Facts, Verdict
 from fairgate.domain.event import moment
-from fairgate.domain.worth import Stake, value_per_minute
+from fairgate.domain.worth import value_per_minute
 from fairgate.entrypoints.desk.appeal_answers import LARGEST
 from fairgate.entrypoints.desk.case_answers import (
     CaseAnswer,
@@ -91,17 +91,7 @@ def _wanted(
 async def open_case(asked: CaseAsked, desk: Desk, granted: Reviewer) -> Response:
     """Open a case by hand. Scope `review`. Under one `ref` it is opened once: 200 then."""
     now = desk.records.clock.now()
-    stake = Stake(
-        probability=asked.probability,
-        burn=asked.burn,
-        hours=asked.hours,
-        at_risk=asked.at_risk,
-        worth=asked.worth,
-        stands=Action.ALLOW,
-        minutes=asked.minutes,
-        at=now,
-    )
-    facts = Facts(stake, events=tuple(sorted(set(asked.events), reverse=True)))
+    facts = Facts(asked.stake(now), events=tuple(sorted(set(asked.events), reverse=True)))
     case = Case(-1, tuple(asked.accounts), facts, now, granted.by or ANYONE, asked.why, asked.ref)
     opened = await desk.caseroom.open(case)
     return _told(desk, opened.case, 201 if opened.new else 200)
@@ -261,6 +251,7 @@ def _shown(desk: Office, case: Case) -> CaseAnswer:
         escalated=case.escalated,
         merged_into=case.merged_into,
         split_from=case.split_from,
+        query=case.query,
         verdict=None if verdict is None else _verdict(verdict),
     )
 
