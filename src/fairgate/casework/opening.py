@@ -1,20 +1,19 @@
 """From decisions to cases: which of them call for somebody to look, and what their accounts burn meanwhile."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from fairgate.decide.reasons import reasons_of
 from fairgate.domain.action import Action
 from fairgate.domain.case import Finding
 from fairgate.domain.event import Decision
-from fairgate.domain.pack import Attribute, CaseTerms, Pack
-from fairgate.domain.secret import token_text
+from fairgate.domain.pack import CaseTerms, Pack
 from fairgate.domain.windows import HOUR, SECOND
 from fairgate.domain.worth import Stake
-from fairgate.enforce.subjects import ACCOUNT, plain
-from fairgate.ingest.identifiers import TYPES
+from fairgate.enforce.subjects import ACCOUNT
 from fairgate.pipeline.projection import Watcher
+from fairgate.pipeline.recorded import ReadValue, read_by
 from fairgate.pipeline.records import EventRecord, PackRecord, Record
 from fairgate.ports.cases import CaseFeed
 
@@ -116,7 +115,7 @@ class Reader:
         self._pack = pack
         self._type = event_type
         attribute = next((each for each in pack.event_types[event_type].attributes if each.entity == ACCOUNT), None)
-        self._account = _account_of(live, event_type, attribute)
+        self._account: ReadValue = _nobody if attribute is None else read_by(live, event_type, attribute)
         names = live.public[event_type]
         self._cost_at = names.index(self.terms.cost) if self.terms.cost in names else None
         self._segments = {each.name: each.costs for each in pack.segments}
@@ -159,24 +158,5 @@ def _evidence(decision: Decision) -> list[str]:
     return [*(rule for rule in decision.rules if rule not in decision.silent), *decision.lists]
 
 
-def _account_of(live: PackRecord, event_type: str, attribute: Attribute | None) -> Callable[[EventRecord], str | None]:
-    """How the account of a type's records is read: canonical, or the token of a personal one."""
-    public, tokens = live.public[event_type], live.tokens.get(event_type, ())
-    if attribute is None:
-        return lambda _: None
-    if attribute.name in tokens:
-        at, version = tokens.index(attribute.name), live.secret
-
-        def token(record: EventRecord) -> str | None:
-            found = record.tokens[at]
-            return None if found is None else token_text(version, found)
-
-        return token
-    place, semantic = public.index(attribute.name), TYPES.get(attribute.type)
-    canonical: Callable[[Any], str] = plain if semantic is None else semantic.canonical
-
-    def value(record: EventRecord) -> str | None:
-        found = record.public[place]
-        return None if found is None else canonical(found)
-
-    return value
+def _nobody(_: EventRecord) -> None:
+    """The account of events that have none."""
