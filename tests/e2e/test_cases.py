@@ -1,5 +1,6 @@
 """Cases with a real `fairgate serve`: opened, claimed, decided; what follows stands, and the lake has the label."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -16,6 +17,7 @@ from fairgate.domain.access import Scope
 from fairgate.domain.audit import fingerprint
 from tests.e2e import test_appeals
 from tests.e2e.desks import rows, until
+from tests.e2e.doors import fairgate
 from tests.e2e.test_appeals import Service, desk_is_back, refusal, told
 from tests.support import PACK, body, request
 from tests.unit.casework.test_opening import CASES
@@ -106,6 +108,12 @@ def test_a_case_from_the_report_to_the_label_in_the_lake(service: Service) -> No
         [[of, bad, source, confidence, propensity, selected_by]] = rows(desk, asked)
         assert (of, bad, source, confidence, propensity) == ("r1", True, "case", 0.9, 1.0)
         assert "capped" in str(selected_by)
+    data = ("--data", service.settings.data)
+    listed = fairgate("audit", "list", *data, "--what", "label.given", "--json")
+    [noted] = [each["doing"] for each in json.loads(listed.stdout)]
+    assert (noted["by"], noted["about"]) == ("ann", ["decision", str(case["events"][0])])
+    assert json.loads(noted["more"])["bad"] is True
+    assert fairgate("audit", "verify", *data).returncode == 0
 
 
 def test_two_cases_that_were_merged_are_split_again(opening: Service) -> None:

@@ -23,6 +23,7 @@ from fairgate.ingest.wire import LONGEST_IDENTIFIER
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.problems import PackError, one_of
 from fairgate.pipeline.labels import Said, label_event
+from fairgate.pipeline.noted import LabelledRecord
 from fairgate.pipeline.online import Pipeline
 
 #: What is entered by hand ends some day: an entry that nobody looks at again is how innocents stay blocked.
@@ -176,7 +177,11 @@ async def post_label(door: Door, request: Request) -> Response:
     more = {name: told for name in _MORE if (told := getattr(asked, name)) is not None}
     said = Said(by=request.by, bad=asked.bad, more=more, type=asked.type, id=asked.id)
     pack, wires = pipeline.engine.checked.pack, door.decoder.wires
-    taken = door.decoder.admit(label_event(pack, wires, spoken_of, said, door.clock.now()))
+    label = label_event(pack, wires, spoken_of, said, door.clock.now())
+    taken = door.decoder.admit(label)
+    if pipeline.lookup.find(label.source, label.id) is None:  # noted before it is given, and durable with it
+        noted = LabelledRecord(label.time, request.by, request.key, sequence, label.type, label.id, asked.bad)
+        pipeline.note(noted)
     [outcome] = await door.take([taken], trace=request.trace)
     if isinstance(outcome, Refusal):
         return problem(status_of(outcome), outcome.code, outcome.reason, outcome.field)
