@@ -195,7 +195,9 @@ class Naive:
         for account, stake in used.items():
             there = self.about([account])
             if there is not None:
-                burns = replace(there.facts.stake, burn=stake.burn, at=stake.at)
+                later = max(there.facts.stake.at, stake.at)
+                burn = there.facts.stake.faded(later).burn + stake.faded(later).burn
+                burns = replace(there.facts.stake, burn=burn, at=later)
                 self.kept[there.number] = replace(there, facts=replace(there.facts, stake=burns))
                 self.value(there.number, now)
 
@@ -511,6 +513,9 @@ MUTANTS = {
     "forgets how far it was": Edit(SqlCaseFeed, "feed", '{"sequence": upto}', '{"sequence": fed}'),
     "opens one for each finding": Edit(SqlCaseFeed, "feed", "rows.open_about(connection, [finding.account])", "None"),
     "does not see what was used": Edit(SqlCaseFeed, "feed", "used.items()", "{}.items()"),
+    "forgets what was burnt before": Edit(SqlCaseFeed, "feed", "burns.used(", "stake.used(0 * "),
+    "burns as of another time": Edit(SqlCaseFeed, "feed", "facts.stake.faded(stake.at)", "facts.stake"),
+    "burns what has faded": Edit(SqlCaseFeed, "feed", "stake.faded(burns.at).burn", "stake.burn"),
     "tells nothing of what it opened": Edit(SqlCaseFeed, "feed", "(connection, number, [", "(connection, -1, ["),
     "burns what is closed": Edit(SqlCaseFeed, "burning", "member.open == true(), ", ""),
     "burns what was known": Edit(SqlCaseFeed, "burning", ", _COLUMNS.number > after", ""),

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from fairgate.decide.reasons import reasons_of
 from fairgate.domain.action import Action
 from fairgate.domain.case import Finding
@@ -42,6 +44,8 @@ class Opening(Watcher):
     def __init__(self, feed: CaseFeed) -> None:
         self._feed = feed
         self._newest = 0
+        #: What was used below was told before.
+        self._fed = feed.fed()
         self._stakes: dict[str, Stake] = {}
         self._told: dict[str, _Told] = {}
         self._used: dict[str, Stake] = {}
@@ -72,8 +76,9 @@ class Opening(Watcher):
             return
         cost = reader.cost(record)
         known = self._stakes.get(account)
-        if known is not None and cost > 0:
-            self._stakes[account] = self._used[account] = known.used(cost, record.received)
+        if known is not None and cost > 0 and number >= self._fed:
+            before = self._used.get(account) or replace(known, burn=0.0, at=record.received)
+            self._used[account] = before.used(cost, record.received)
         if opens and self._is_new(account, record):
             self._findings.append(reader.finding(number, record, account, cost))
 

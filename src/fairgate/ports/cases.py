@@ -138,8 +138,8 @@ class CaseFeed(Protocol):
     def feed(self, upto: int, findings: Sequence[Finding], used: Mapping[str, Stake], now: int) -> None:
         """Take in what the log says below the number `upto`, durably and as one.
 
-        Each finding goes to the open case about its account, or opens one. `used` says what accounts burn, and when it
-        was so much, which counts where they have an open case.
+        Each finding goes to the open case about its account, or opens one. `used` says what accounts have used that was
+        not told before, as of when, which comes to what their open case burns.
         """
         ...
 

@@ -227,7 +227,8 @@ class SqlCaseFeed(CaseFeed):
                 row = rows.open_about(connection, [account])
                 if row is not None:
                     facts = rows.facts_of(row)
-                    burns = msgspec.structs.replace(facts.stake, burn=stake.burn, at=stake.at)
+                    burns = facts.stake.faded(stake.at)
+                    burns = burns.used(stake.faded(burns.at).burn, burns.at)
                     values = rows.facts_row(msgspec.structs.replace(facts, stake=burns), now)
                     connection.execute(update(CASE).where(_COLUMNS.number == row.number).values(values))
 
