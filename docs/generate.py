@@ -292,6 +292,8 @@ def _takes(kind: inspect.Type) -> str:
             return ", ".join(f"`{each}`" for each in values)
         case inspect.ListType(item_type=item):
             return f"array of {_takes(item)}s"
+        case inspect.EnumType():
+            return "word"
         case inspect.DictType() | inspect.StructType():
             return "table"
         case inspect.CustomType(cls=cls) if cls is Path:
@@ -414,7 +416,8 @@ def _setting(field: inspect.Field) -> tuple[str, ...]:
     kind = _bare(field.type)
     inner = [_bare(each) for each in kind.types] if isinstance(kind, inspect.UnionType) else [kind]
     limits = [limits_of(each) for each in inner if isinstance(each, inspect.IntType | inspect.FloatType)]
-    default = "none" if field.default is None else f"`{_toml(field.default)}`"
+    given = field.default if field.default_factory is NODEFAULT else field.default_factory()
+    default = "none" if given is None else f"`{_toml(given)}`"
     return f"`{field.name}`", _takes(kind), default, "".join(limits), _about(field)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from fairgate.domain.access import Role
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.errors import BadSettings
 from fairgate.domain.memory import LONGEST_MEMORY
@@ -354,6 +355,66 @@ class ClerkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     enabled: Annotated[bool, Meta(description="Whether `fairgate serve` starts and watches a clerk.")] = True
 
 
+class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A provider of identities (OpenID Connect) by which people may log in, too.
+
+    The client's secret is in the environment, as `FAIRGATE_OIDC_SECRET`.
+    """
+
+    issuer: Annotated[
+        str,
+        Meta(
+            pattern=r"^((https://[^\s/?#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?)(/[^\s?#]*)?)?$",
+            description="The provider, as its tokens name it: by https, unless it is on this machine. Empty for none.",
+        ),
+    ] = ""
+    client_id: Annotated[str, Meta(description="What Fairgate is called there.")] = ""
+    name_claim: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The claim that is a person's name here, which people must not be able to change themselves. "
+            "`email` counts only where the provider has verified it.",
+        ),
+    ] = "email"
+    role_claim: Annotated[
+        str, Meta(min_length=1, description="The claim that `roles` goes by: a text, or a list of texts.")
+    ] = "groups"
+    roles: Annotated[
+        dict[str, Role],
+        Meta(description="Values of that claim to roles. Whoever has one is let in; the first that they have counts."),
+    ] = {}
+
+
+class PeopleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """People who log in at the desk."""
+
+    url: Annotated[
+        Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+$")] | None,
+        Meta(
+            description="What browsers call the desk, such as `https://desk.example.com`; what they ask for without. "
+            "OIDC needs it, and so does a proxy that ends TLS."
+        ),
+    ] = None
+    idle_minutes: Annotated[
+        int, Meta(ge=2, le=1_440, description="Minutes after which a session that nobody uses ends.")
+    ] = 30
+    session_hours: Annotated[int, Meta(ge=1, le=168, description="Hours after which a session ends in any case.")] = 10
+    without_totp: Annotated[
+        list[Role], Meta(description="Roles of which people need no one-time code (TOTP) beside their password.")
+    ] = []
+    oidc: Annotated[OidcSettings, Meta(description="A provider of identities by which people may log in, too.")] = (
+        OidcSettings()
+    )
+
+    def __post_init__(self) -> None:
+        """Check what a type can't say; raises ValueError."""
+        if self.oidc.issuer and not self.oidc.client_id:
+            raise ValueError("`oidc.issuer` needs `oidc.client_id`, what Fairgate is called there")
+        if self.oidc.issuer and self.url is None:
+            raise ValueError("`oidc.issuer` needs `url`, where the provider sends people back to")
+
+
 class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What operators are told."""
 
@@ -386,6 +447,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     share: Annotated[ShareSettings, Meta(description="The process that shares compute out to gateways.")] = (
         ShareSettings()
     )
+    people: Annotated[PeopleSettings, Meta(description="People who log in.")] = PeopleSettings()
     clerk: Annotated[ClerkSettings, Meta(description="The process that keeps records of actions.")] = ClerkSettings()
     webhook: Annotated[
         dict[str, WebhookSettings],

@@ -47,6 +47,7 @@ from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords, Read
 from fairgate.ports.outbox import Outbox
+from fairgate.ports.people import People
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
 from fairgate.settings import ChallengeSettings, Settings, check_log_days, check_retention
@@ -57,7 +58,7 @@ SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
 #: Before the kind of a challenge, in capitals: the variable that has its vendor's secret.
 CHALLENGE_VARIABLE = "FAIRGATE_CHALLENGE_"
-#: The data base of ledger, outbox, appeals, bulk actions, cases, challenges and audit log.
+#: The data base of ledger, outbox, appeals, bulk actions, cases, challenges, people and audit log.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -328,6 +329,7 @@ class Records:
     case_intake: CaseIntake
     case_queue: CaseQueue
     case_feed: CaseFeed
+    people: People
     challenges: Challenges
     outcomes: Outcomes
     audit: Audit
@@ -345,6 +347,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.outbox import SqlOutbox
+    from fairgate.backends.sql.people import SqlPeople
 
     with sqlite.open_records(data / RECORDS) as opened:
         yield Records(
@@ -356,6 +359,7 @@ def open_records(data: Path) -> Iterator[Records]:
             case_intake=SqlCaseIntake(opened),
             case_queue=SqlCaseQueue(opened),
             case_feed=SqlCaseFeed(opened),
+            people=SqlPeople(opened),
             challenges=SqlChallenges(opened),
             outcomes=SqlOutcomes(opened),
             bulks=SqlBulks(opened),

@@ -15,6 +15,7 @@ from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseIntake, SqlCaseQueue
 from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
+from fairgate.backends.sql.people import SqlPeople
 from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.audit import Audit
@@ -23,12 +24,14 @@ from fairgate.ports.cases import CaseFeed, CaseIntake, CaseQueue, Cases
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
+from fairgate.ports.people import People
 from tests.contracts import postgres
 
 _Port = TypeVar("_Port")
 _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
+OpenPeople: TypeAlias = _Opened[tuple[People, Audit]]
 OpenBulks: TypeAlias = _Opened[Bulks]
 OpenCases: TypeAlias = _Opened["CaseFile"]
 OpenChallenges: TypeAlias = _Opened[tuple[Challenges, Outcomes]]
@@ -57,6 +60,10 @@ def ledger_and_outbox(records: Records) -> tuple[LedgerRecords, Outbox]:
 
 def appeals(records: Records) -> Appeals:
     return SqlAppeals(records)
+
+
+def people(records: Records) -> tuple[People, Audit]:
+    return SqlPeople(records), SqlAudit(records)
 
 
 def bulks(records: Records) -> Bulks:
@@ -100,6 +107,7 @@ def _sqlite(folder: Path) -> AbstractContextManager[Records]:
 #: As the planted mutants are opened: what they have wrong is wrong on every data base.
 open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
+open_sql_people: OpenPeople = _opening(people, _sqlite)
 open_sql_bulks: OpenBulks = _opening(bulks, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)
 open_sql_challenges: OpenChallenges = _opening(challenges_and_outcomes, _sqlite)

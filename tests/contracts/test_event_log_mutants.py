@@ -46,7 +46,9 @@ MUTANTS = {
         Edit(SegmentReader, "read", "min(stop, durable)", "min(stop + 1, durable)"),
     ],
     "read gives out pending records": [Edit(SegmentReader, "read", "= self._durable,", "= self.end(),")],
-    "the index counts its strides from 0": [Edit(SegmentIndex, "add", "(self.sequence - self.first)", "self.sequence")],
+    "the index counts its strides from 0": [
+        Edit(SegmentIndex, "_place", "(self.sequence - self.first)", "self.sequence")
+    ],
     "a record in flight is taken for another": [Edit(SegmentLog, "get", "[sequence - self._durable]", "[0]")],
     "the beginning gets its name before it is synced": [
         Edit(segment_begin, "save_begin", "os.fsync(file.fileno())", "pass"),

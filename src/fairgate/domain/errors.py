@@ -66,6 +66,9 @@ FairgateError
 +-- UpgradeImpossible     a record of an older format
 +-- NoSuchKey             also a LookupError
 +-- KeyEnded              an API key that is to be changed, and has ended
++-- NoSuchPerson          also a LookupError
++-- NameTaken             a person's name or an API key's that somebody has
++-- LastAdmin             somebody without whom nobody could let people in
 +-- DeskUnwritable        the desk's own files
 +-- DoorRefused           what an operator asked a running door for
 +-- DoorUnreachable
@@ -589,6 +592,39 @@ class KeyEnded(FairgateError):
 
     def __str__(self) -> str:
         return f"{_first_line(self)} `{self.key}` {self.what}."
+
+
+class NoSuchPerson(FairgateError, LookupError):
+    """There is no such person."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(who)
+        self.who = who
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} Asked for `{self.who}`; `fairgate people list` shows them all."
+
+
+class NameTaken(FairgateError):
+    """The name is taken."""
+
+    def __init__(self, name: str, whose: str) -> None:
+        super().__init__(name, whose)
+        self.name, self.whose = name, whose
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} `{self.name}` is {self.whose}, and who did what is told by names: take another."
+
+
+class LastAdmin(FairgateError):
+    """This is the last active admin."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{_first_line(self)} Make somebody else one before you take it from `{self.name}`."
 
 
 class DeskUnwritable(FairgateError):

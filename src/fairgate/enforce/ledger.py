@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -21,6 +22,7 @@ from fairgate.domain.windows import DAY
 
 #: How long an entry that was undone can be asked for, and its `ref` is known, where it would not have ended before.
 REMEMBERED: Final = 30 * DAY
+_NOBODY: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
 
 
 @dataclass
@@ -37,8 +39,8 @@ class Ledger:
     #: Is told of each entry that is taken in, as it is then.
     told: Callable[[Entry], None] = field(default=lambda _: None, compare=False)
     _entries: dict[int, Entry] = field(default_factory=dict)
-    _of: dict[Subject, tuple[int, ...]] = field(default_factory=dict)
-    _kinds: dict[str, int] = field(default_factory=dict)
+    #: By kind, then by value: most events are about nobody of whom anything is held, and are told so by two looks.
+    _of: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     _refs: dict[tuple[str, str], int] = field(default_factory=dict)
     _ends: list[tuple[int, int]] = field(default_factory=list)
 
@@ -100,8 +102,8 @@ class Ledger:
         """Take in an entry, or what is said of one again."""
         number, subject = entry.number, entry.subject
         if number not in self._entries:
-            self._of[subject] = (*self._of.get(subject, ()), number)
-            self._kinds[subject.kind] = self._kinds.get(subject.kind, 0) + 1
+            held = self._of.setdefault(subject.kind, {})
+            held[subject.value] = (*held.get(subject.value, ()), number)
         self._entries[number] = entry
         self.following = max(self.following, number + 1)
         if entry.ref:
@@ -139,7 +141,7 @@ class Ledger:
     def reset(self) -> None:
         """Forget everything."""
         self.following = 0
-        for each in (self._entries, self._of, self._kinds, self._refs, self._ends):
+        for each in (self._entries, self._of, self._refs, self._ends):
             each.clear()
 
     # -------------------------------------------------------------------------------------------------------- asking
@@ -165,27 +167,27 @@ class Ledger:
 
     def of(self, subject: Subject) -> list[Entry]:
         """What is held of a subject, the oldest first, also what was undone."""
-        return [self._entries[number] for number in self._of.get(subject, ())]
+        return [self._entries[number] for number in self.held(subject.kind).get(subject.value, ())]
 
     def standing(self, subject: Subject, now: int) -> list[Entry]:
         """What stands against or for a subject at a time, the oldest first."""
         return [entry for entry in self.of(subject) if entry.stands(now)]
 
-    def speaks_of(self, kind: str) -> bool:
-        """Whether anything is held of any subject of a kind."""
-        return kind in self._kinds
+    def held(self, kind: str) -> Mapping[str, tuple[int, ...]]:
+        """The numbers of what is held of the subjects of a kind, by their values."""
+        return self._of.get(kind, _NOBODY)
 
     def _drop(self, entry: Entry) -> None:
         number, subject = entry.number, entry.subject
         del self._entries[number]
-        left = tuple(each for each in self._of[subject] if each != number)
+        held = self._of[subject.kind]
+        left = tuple(each for each in held[subject.value] if each != number)
         if left:
-            self._of[subject] = left
+            held[subject.value] = left
         else:
-            del self._of[subject]
-        self._kinds[subject.kind] -= 1
-        if not self._kinds[subject.kind]:
-            del self._kinds[subject.kind]
+            del held[subject.value]
+        if not held:
+            del self._of[subject.kind]
         if entry.ref and self._refs.get((entry.by, entry.ref)) == number:
             del self._refs[entry.by, entry.ref]
 

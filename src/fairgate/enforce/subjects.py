@@ -1,12 +1,13 @@
 """The entities of an event as the ledger knows them: canonical, and by their tokens where they are personal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fairgate.domain.ledger import Subject
 from fairgate.domain.pack import Attribute
 from fairgate.domain.secret import Tokens
+from fairgate.enforce.ledger import Ledger
 from fairgate.language.checked import CheckedPack
 
 #: The kind of entity that entries follow from decisions on.
@@ -29,13 +30,15 @@ class Subjects:
                 return None if value is None else Subject(kind, value)
         return None
 
-    def all(self, data: object, wanted: Callable[[str], bool]) -> Iterator[Subject]:
-        """The entities of an event, of the kinds that are wanted."""
+    def held(self, data: object, ledger: Ledger) -> list[int]:
+        """The numbers of what a ledger holds of an event's entities."""
+        numbers: list[int] = []
         for kind, read in self.reads:
-            if wanted(kind):
+            held = ledger.held(kind)
+            if held:  # reading costs more than looking: a value may have to be brought into its form, or hashed
                 value = read(data)
-                if value is not None:
-                    yield Subject(kind, value)
+                numbers += held.get(value, ()) if value is not None else ()
+        return numbers
 
 
 def subjects_of(checked: CheckedPack, event_type: str, tokens: Tokens) -> Subjects:
@@ -62,4 +65,6 @@ def _reader(attribute: Attribute, checked: CheckedPack, tokens: Tokens) -> _Read
 
 def plain(value: object) -> str:
     """A value without a form of its own, as it is asked for: a number that is whole without its point."""
+    if isinstance(value, str):
+        return value
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

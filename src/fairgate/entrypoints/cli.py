@@ -18,10 +18,10 @@ if TYPE_CHECKING:  # the types of what commands are given must not load what `--
     from datetime import datetime
 
     from fairgate.entrypoints.bulk_command import BulkClient
-    from fairgate.entrypoints.keys_command import Made
+    from fairgate.entrypoints.keys_command import Keyring, Made
     from fairgate.entrypoints.operator import Operator
+    from fairgate.entrypoints.people_command import Staff
     from fairgate.entrypoints.sql_command import Form
-    from fairgate.ports.api_keys import ApiKeys
     from fairgate.wiring import Records
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -531,18 +531,20 @@ def keys() -> None:
 
 
 def _with_keys(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say which keys; it gets the keys and the time."""
+    """Give a command the options that say which keys; it gets them."""
 
     @_CONFIG
     @click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
     @wraps(command)
     def with_keys(config: Path | None, data: Path | None, **rest: object) -> None:
         from fairgate.backends.embedded.clock import SystemClock
+        from fairgate.entrypoints.keys_command import Keyring
         from fairgate.settings import settings_of
         from fairgate.wiring import open_keys
 
-        with open_keys(settings_of(config, _given(data=data))) as opened:
-            command(opened, SystemClock().now(), **rest)
+        settings = settings_of(config, _given(data=data))
+        with open_keys(settings) as opened:
+            command(Keyring(opened, settings.data, SystemClock().now(), getpass.getuser()), **rest)
 
     return with_keys
 
@@ -552,48 +554,179 @@ def _with_keys(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--name", required=True, help="Who uses it, such as signup-service.")
 @click.option("--for", "length", default="", help='How long it works, such as "90d" (default: until it is revoked).')
 @_with_keys
-def keys_create(opened: ApiKeys, now: int, scopes: tuple[str, ...], name: str, length: str) -> None:
+def keys_create(ring: Keyring, scopes: tuple[str, ...], name: str, length: str) -> None:
     """Make a key. Its text is printed this once; what is kept can't be turned back into it."""
-    from fairgate.entrypoints import keys_command
+    from fairgate.domain.audit import Kind
+    from fairgate.entrypoints import keys_command, staff
+    from fairgate.wiring import existing_records
 
-    _show_made(keys_command.create(opened, now, name, scopes, length))
+    with existing_records(ring.data) as records:
+        staff.check_key_name(records.people if records is not None else None, name)
+    made = keys_command.create(ring.keys, ring.now, name, scopes, length)
+    _show_made(made)
+    _warn(keys_command.note(ring, Kind.KEY_MADE, made.key.id, scopes=keys_command.scopes_of(made.key)))
 
 
 @keys.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_with_keys
-def keys_list(opened: ApiKeys, now: int, *, as_json: bool) -> None:
+def keys_list(ring: Keyring, *, as_json: bool) -> None:
     """Show all keys: what they are for, when they end, when they were last used."""
     from fairgate.entrypoints import keys_command
 
-    click.echo(keys_command.as_json(opened, now) if as_json else keys_command.as_table(opened, now))
+    shown = keys_command.as_json if as_json else keys_command.as_table
+    click.echo(shown(ring.keys, ring.now))
 
 
 @keys.command("rotate")
 @click.argument("key_id", metavar="ID")
 @click.option("--grace", default="24h", show_default=True, help="How long the old key goes on working; at most 30d.")
 @_with_keys
-def keys_rotate(opened: ApiKeys, now: int, key_id: str, grace: str) -> None:
+def keys_rotate(ring: Keyring, key_id: str, grace: str) -> None:
     """Make a key that follows the key ID: the same name, scopes and length of life."""
+    from fairgate.domain.audit import Kind
     from fairgate.entrypoints import keys_command
 
-    _show_made(keys_command.rotate(opened, now, key_id, grace))
+    made = keys_command.rotate(ring.keys, ring.now, key_id, grace)
+    _show_made(made)
+    _warn(keys_command.note(ring, Kind.KEY_ROTATED, key_id, made=made.key.id))
 
 
 @keys.command("revoke")
 @click.argument("key_id", metavar="ID")
 @_with_keys
-def keys_revoke(opened: ApiKeys, now: int, key_id: str) -> None:
+def keys_revoke(ring: Keyring, key_id: str) -> None:
     """End the key ID at once."""
+    from fairgate.domain.audit import Kind
     from fairgate.entrypoints import keys_command
 
-    click.echo(keys_command.revoke(opened, now, key_id))
+    click.echo(keys_command.revoke(ring.keys, ring.now, key_id))
+    _warn(keys_command.note(ring, Kind.KEY_REVOKED, key_id))
+
+
+def _warn(words: str) -> None:
+    """Say on stderr what did not work beside what did."""
+    if words:
+        click.echo(words, err=True)
 
 
 def _show_made(made: Made) -> None:
     """Print a key's text alone on stdout, so that it can be piped to where secrets are kept."""
     click.echo(made.words, err=True)
     click.echo(made.text)
+
+
+@main.group()
+def people() -> None:
+    """Let people in at the desk, show them, and change what they may do."""
+
+
+def _with_people(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which people; it gets them."""
+
+    @_CONFIG
+    @click.option("--data", type=_FOLDER, help="Where log, keys and records are kept.")
+    @wraps(command)
+    def with_people(config: Path | None, data: Path | None, **rest: object) -> None:
+        from fairgate.backends.embedded.clock import SystemClock
+        from fairgate.entrypoints.people_command import Staff
+        from fairgate.settings import settings_of
+        from fairgate.wiring import open_keys, open_records
+
+        settings = settings_of(config, _given(data=data))
+        with open_keys(settings) as keys, open_records(settings.data) as records:
+            command(Staff(records.people, keys, SystemClock().now(), getpass.getuser()), **rest)
+
+    return with_people
+
+
+_PASSWORD_STDIN = click.option("--password-stdin", is_flag=True, help="Read the password from the input's first line.")
+
+
+def _password(*, from_stdin: bool) -> Callable[[], str]:
+    """What asks for a new password: twice, without showing it, or for the first line of the input."""
+
+    def asked() -> str:
+        if from_stdin:
+            return sys.stdin.readline(10_000).rstrip("\r\n")
+        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        return typed
+
+    return asked
+
+
+@people.command("add")
+@click.argument("name")
+@click.option("--role", required=True, help="reader, reviewer, lead, investigator, engineer or admin.")
+@click.option("--oidc", is_flag=True, help="They log in by the provider of identities, and have no password.")
+@_PASSWORD_STDIN
+@_with_people
+def people_add(staff: Staff, name: str, role: str, *, oidc: bool, password_stdin: bool) -> None:
+    """Let NAME in. From the first person on, door and desk are no longer open to everyone on this machine."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.add(staff, name, role, None if oidc else _password(from_stdin=password_stdin)))
+
+
+@people.command("list")
+@_with_people
+def people_list(staff: Staff) -> None:
+    """Show everybody, by name."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.as_table(staff))
+
+
+@people.command("role")
+@click.argument("name")
+@click.argument("role")
+@_with_people
+def people_role(staff: Staff, name: str, role: str) -> None:
+    """Give NAME another ROLE. Their sessions end."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.change_role(staff, name, role))
+
+
+@people.command("off")
+@click.argument("name")
+@_with_people
+def people_off(staff: Staff, name: str) -> None:
+    """Let NAME no longer log in. Their sessions end."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.switch_off(staff, name))
+
+
+@people.command("on")
+@click.argument("name")
+@_with_people
+def people_on(staff: Staff, name: str) -> None:
+    """Let NAME log in again."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.switch_on(staff, name))
+
+
+@people.command("password")
+@click.argument("name")
+@_PASSWORD_STDIN
+@_with_people
+def people_password(staff: Staff, name: str, *, password_stdin: bool) -> None:
+    """Give NAME another password. Their sessions end."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.set_password(staff, name, _password(from_stdin=password_stdin)))
+
+
+@people.command("totp-reset")
+@click.argument("name")
+@_with_people
+def people_totp_reset(staff: Staff, name: str) -> None:
+    """Take the one-time codes of NAME away, such as when a phone is lost. Their sessions end."""
+    from fairgate.entrypoints import people_command
+
+    click.echo(people_command.reset_totp(staff, name))
 
 
 @main.command()

@@ -21,6 +21,7 @@ from fairgate.entrypoints.desk.bulk_drafts import Drafting
 from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
+from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.judging import Judging
@@ -28,9 +29,12 @@ from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
+from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.upkeep import Upkeep
+from fairgate.entrypoints.desk.watch import Watch
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
 from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.passes import passes_of
@@ -68,11 +72,12 @@ def run(settings: Settings) -> int:
         audit = DeskAudit(records)
         asyncio.run(audit.take_over(desk / DESK_FILE))
         door = AtTheDoor(settings.door, passes_of(settings, clock))
+        sessions, watch = Sessions(settings, records), Watch(records)
         secrets = partial(secrets_of, settings.data, make=False)
         outcomes = Outcomes(records, door, meters)
         labelling = Labelling(settings.data, records, door)
         caseroom = Caseroom(settings, records, audit)
-        runner, workers = BulkRunner(settings, records, door, access), Workers(settings)
+        runner, workers = BulkRunner(settings, records, door, access, sessions), Workers(settings)
         office = Office(
             settings=settings,
             access=access,
@@ -83,9 +88,14 @@ def run(settings: Settings) -> int:
             meters=meters,
             records=records,
             door=door,
+            keys=keys,
+            sessions=sessions,
+            watch=watch,
+            front=Front(settings, records, sessions, watch),
+            oidc=Oidc(settings, clock),
             hearing=Hearing(settings, records, audit, door, labelling),
             caseroom=caseroom,
-            judging=Judging(caseroom, records, door, labelling),
+            judging=Judging(settings.desk, caseroom, records, door, labelling),
             outcomes=outcomes,
             challenging=Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters),
             anchoring=Anchoring(records, door, secrets, settings.desk.anchor_minutes),

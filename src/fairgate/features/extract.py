@@ -3,7 +3,8 @@
 import math
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from xxhash import xxh3_64_intdigest
 
@@ -18,6 +19,8 @@ from fairgate.language.tree import Attr, Kind, Node
 Extract = Callable[[Any, int, int, memoryview, int], None]
 ExtractSlowly = Callable[[Any, int, int, memoryview, int], list[str]]
 
+#: Numbers whose hashes are at hand: spelling one takes ten times as long, and most are of a few, such as hours.
+_NUMBERS: Final = 1 << 12
 _COUNTED_AT = "    t = t if t < now else now"  # an event whose time is after the log's clock counts at the clock
 
 
@@ -75,6 +78,7 @@ def hash_text(text: str, salt: int) -> int:
     return xxh3_64_intdigest(text.encode(), salt) or 1
 
 
+@lru_cache(_NUMBERS)
 def hash_number(number: float, salt: int) -> int:
     """The hash of a key or value that is a number; never 0."""
     return xxh3_64_intdigest(_spelt(number), salt) or 1

@@ -168,10 +168,14 @@ def _malformed(error: Exception, body: bytes | memoryview) -> Refusal:
 
 def _unnamed(name: str, source: str) -> Refusal | None:
     """The refusal of an event whose id or source is none."""
-    for field, text in (("id", name), ("source", source)):
-        if not text or len(text) > LONGEST_ID or not text.isprintable():
-            return Refusal("invalid", field, f"{field} is empty, longer than {LONGEST_ID} or has control characters")
-    return None
+    if _names(name) and _names(source):
+        return None
+    field = "source" if _names(name) else "id"
+    return Refusal("invalid", field, f"{field} is empty, longer than {LONGEST_ID} or has control characters")
+
+
+def _names(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_ID and text.isprintable()
 
 
 def _refusal(message: str, body: bytes | memoryview) -> Refusal:

@@ -95,23 +95,25 @@ def wire_of(event_type: EventType, semantics: Mapping[str, SemanticType]) -> Wir
 def _admit(event_type: EventType) -> list[str]:
     lines = ["def admit(d):"]
     for attribute in event_type.attributes:
-        faults = list(_faults(attribute.type, f"d.{attribute.name}", is_entity=attribute.entity is not None))
+        faults = list(_faults(attribute.type, "v", is_entity=attribute.entity is not None))
+        if faults:
+            lines.append(f"    v = d.{attribute.name}")
         if faults and not attribute.required:
-            lines.append(f"    if d.{attribute.name} is not None:")
+            lines.append("    if v is not None:")
         indent = "    " if attribute.required else "        "
         for condition, words in faults:
             lines.append(f"{indent}if {condition}: return {attribute.name!r}, {words!r}")
         if attribute.type not in _WIRE_TYPES:
             lines += _tried(f"parse_{attribute.type}", attribute.name, indent)
         elif attribute.type == "text" and attribute.entity is not None:
-            lines.append(f"{indent}if not (d.{attribute.name}.isascii() and d.{attribute.name}.isprintable()):")
+            lines.append(f"{indent}if not (v.isascii() and v.isprintable()):")
             lines += _tried("refuse_hidden", attribute.name, f"{indent}    ")
     return [*lines, "    return None"]
 
 
 def _tried(function: str, name: str, indent: str) -> list[str]:
     """Call a function that raises `BadValue` on an attribute."""
-    return [f"{indent}try: {function}(d.{name})", f"{indent}except BadValue as bad: return {name!r}, bad.reason"]
+    return [f"{indent}try: {function}(v)", f"{indent}except BadValue as bad: return {name!r}, bad.reason"]
 
 
 def _faults(kind: str, name: str, *, is_entity: bool) -> list[tuple[str, str]]:

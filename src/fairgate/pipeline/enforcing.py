@@ -57,9 +57,11 @@ class Enforcing:
         ledger = self.ledger
         if not len(ledger):
             return decision.action, ()
-        subjects = self._subjects[event.type].all(event.data, ledger.speaks_of)
-        standing = [entry for subject in subjects for entry in ledger.standing(subject, clock)]
-        if not standing or self._policy.lets_pass(decision):  # in this order: of most nothing stands
+        held = self._subjects[event.type].held(event.data, ledger)
+        if not held:
+            return decision.action, ()
+        standing = [entry for entry in map(ledger.get, held) if entry.stands(clock)]
+        if not standing or self._policy.lets_pass(decision):
             return decision.action, ()
         by_list = self._policy.by_list(decision)
         action = outcome(standing, self._brakes.off_actions, decision.action, by_list=by_list)

@@ -106,9 +106,7 @@ class Projection:
         sequence = max(self._read.sequence, self._log.begin())
         first = sequence
         for number, data in self._log.read(first, first + STEP):
-            record = decode(number, data)
-            self._done += self._doings.of(number, record)
-            self._take_in(number, record)
+            self._take_in(number, decode(number, data))
             sequence = number + 1
             if max(len(self._said), len(self._done)) >= MOST_MESSAGES:
                 break
@@ -138,10 +136,13 @@ class Projection:
     def _take_in(self, number: int, record: Record) -> None:
         if self._watchers:
             self._watch(number, record)
+        if isinstance(record, EventRecord):  # most are, and of most nothing follows
+            self._told_of(number, record.entries, record.received)
+            return
+        self._done += self._doings.of(number, record)
         match record:
-            case EventRecord(received=received, entries=entries) | LedgerRecord(received=received, entries=entries):
-                for entry in entries:
-                    self._entry(number, entry, received)
+            case LedgerRecord():
+                self._told_of(number, record.entries, record.received)
             case UndoRecord():
                 undone = Undone(record.received, record.by, record.why)
                 for each in record.numbers:
@@ -165,6 +166,10 @@ class Projection:
         self._watched = True
         for each in self._watchers:
             each.live(record, pack)
+
+    def _told_of(self, number: int, entries: Sequence[Entry], received: int) -> None:
+        for each in entries:
+            self._entry(number, each, received)
 
     def _entry(self, number: int, entry: Entry, received: int) -> None:
         """Take in an entry, which may only be said again. One that is over by now is not told of."""

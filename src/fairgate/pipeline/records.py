@@ -212,7 +212,7 @@ class Recorder:
     def personal(self, event: Event) -> tuple[int, bytes] | None:
         """What is to be sealed of an event, after the 64-bit key of its subject; None where nothing is personal."""
         values = self._wires[event.type].personal(event.data)
-        if not any(value is not None for value in values):
+        if values.count(None) == len(values):
             return None
         subject = getattr(event.data, SUBJECT, None)
         return self._keys[str(subject) if subject is not None else day_subject(event.received)], encode(values)

@@ -24,20 +24,31 @@ from fairgate.entrypoints.desk.bulk_drafts import Drafting
 from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
+from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.judging import Judging
 from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
+from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
+from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
+from fairgate.entrypoints.desk.watch import Watch
 from fairgate.entrypoints.desk.workers import Workers
 from fairgate.entrypoints.passes import passes_of
 from fairgate.secret_file import secrets_of
-from fairgate.settings import ChallengeSettings, DeskSettings, DoorSettings, Settings, WebhookSettings
+from fairgate.settings import (
+    ChallengeSettings,
+    DeskSettings,
+    DoorSettings,
+    PeopleSettings,
+    Settings,
+    WebhookSettings,
+)
 from fairgate.wiring import RECORDS, open_challengers
 from tests.support import SetClock
 
@@ -61,9 +72,10 @@ class Desk:
         scopes: Mapping[str, frozenset[Scope]],
         door: DoorSettings | None = None,
         webhook: Mapping[str, WebhookSettings] | None = None,
+        people: PeopleSettings | None = None,
         challenge: Mapping[str, ChallengeSettings] | None = None,
     ) -> None:
-        clock = SetClock()
+        clock = self.clock = SetClock()
         keys = stack.enter_context(open_api_keys(folder / "keys.db"))
         self.keys = {}
         for name, given in scopes.items():
@@ -71,7 +83,13 @@ class Desk:
             keys.add(stored)
         desk = DeskSettings(jobs_waiting=1)
         tables = {"webhook": dict(webhook or {}), "challenge": dict(challenge or {})}
-        settings = Settings(data=folder, door=door or DoorSettings(), desk=desk, **tables)  # type: ignore[arg-type]
+        settings = Settings(
+            data=folder,
+            door=door or DoorSettings(),
+            desk=desk,
+            people=people or PeopleSettings(),
+            **tables,  # type: ignore[arg-type]
+        )
         meters = Meters()
         access = Access(keys, clock, "127.0.0.1")
         jobs = Jobs(settings, clock, folder / "desk" / "jobs", meters)
@@ -80,12 +98,14 @@ class Desk:
         secrets_of(folder)
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
+        sessions, watch = Sessions(settings, records), Watch(records)
         outcomes = Outcomes(records, at_the_door, meters)
         challengers = open_challengers(settings)
         labelling = Labelling(settings.data, records, at_the_door)
         hearing = Hearing(settings, records, self.audit, at_the_door, labelling)
         caseroom = Caseroom(settings, records, self.audit, NoLot())
-        self.workers, runner = Workers(settings), BulkRunner(settings, records, at_the_door, access)
+        runner = BulkRunner(settings, records, at_the_door, access, sessions)
+        self.workers = Workers(settings)
         self.office = Office(
             settings=settings,
             access=access,
@@ -97,6 +117,11 @@ class Desk:
             records=records,
             door=at_the_door,
             hearing=hearing,
+            keys=keys,
+            sessions=sessions,
+            watch=watch,
+            front=Front(settings, records, sessions, watch),
+            oidc=Oidc(settings, clock),
             caseroom=caseroom,
             outcomes=outcomes,
             challenging=Challenging(settings.challenges, challengers, records, at_the_door, outcomes, meters),
@@ -104,7 +129,7 @@ class Desk:
             bulk=BulkDesk(records, self.audit, Drafting(settings, records, at_the_door, self.workers), runner.wake),
             bulk_runner=runner,
             open_case=partial(case_is_open, folder),
-            judging=Judging(caseroom, records, at_the_door, labelling),
+            judging=Judging(desk, caseroom, records, at_the_door, labelling),
         )
         self.application = app_of(self.office, lambda: None)
 
@@ -168,6 +193,9 @@ ROUTES = [
     ("GET", "/v1/appeals", Scope.REVIEW, None),
     ("GET", "/v1/appeals/7", Scope.REVIEW, None),
     ("POST", "/v1/appeals/7/decision", Scope.REVIEW, {"granted": True, "why": "so"}),
+    ("GET", "/v1/people", Scope.ADMIN, None),
+    ("POST", "/v1/people", Scope.ADMIN, {"name": "Ann", "role": "reader"}),
+    ("PATCH", "/v1/people/y", Scope.ADMIN, {}),
     ("POST", "/v1/challenges", Scope.DECIDE, {"account": "a", "kind": "captcha", "ref": "1"}),
     ("GET", "/v1/challenges/c?account=a", Scope.DECIDE, None),
     ("POST", "/v1/challenges/c/answer", Scope.DECIDE, {"account": "a", "response": "1"}),
@@ -197,6 +225,7 @@ ROUTES = [
 ]
 #: Parts of paths that stand for any.
 PARTS = {
+    "/y": "/{person_id}",
     "/x": "/{job_id}",
     "/7": "/{number}",
     "/a/": "/{account}/",
@@ -225,7 +254,8 @@ def test_every_other_route_is_for_operators_and_tells_nothing_of_events(desk: De
     ]
     guarded = {(method.lower(), path) for method, path in patterns}
     open_to_all = {(method, path) for path, methods in paths.items() for method in methods} - guarded
-    assert open_to_all == {("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
+    sessions = {(method, path) for method, path in open_to_all if path.startswith("/v1/session")}
+    assert open_to_all - sessions == {("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
 
 
 @pytest.mark.parametrize(

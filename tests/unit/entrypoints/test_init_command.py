@@ -22,6 +22,8 @@ from fairgate.settings import (
     DeskSettings,
     DoorSettings,
     LogSettings,
+    OidcSettings,
+    PeopleSettings,
     Retention,
     Settings,
     ShareLeases,
@@ -107,7 +109,7 @@ def test_the_settings_file_says_every_key_with_its_default(tmp_path: Path) -> No
     for table in (Settings, DoorSettings, CallSite, LogSettings, DeskSettings, Retention, TelemetrySettings,
                   ChallengeSettings,
                   ShareSettings, ShareLeases, SharePool, SharePrices, ShareSpeeds,
-                  ClerkSettings, WebhookSettings):  # fmt: skip
+                  ClerkSettings, WebhookSettings, PeopleSettings, OidcSettings):  # fmt: skip
         for key in table.__struct_fields__:
             assert re.search(rf"(?m)^(# {key} is not set\.|{key} = |\[+[a-z.]*{key}(\.default)?\])", text), key
 

@@ -51,16 +51,32 @@ class SegmentIndex:
 
     def add(self, length: int, checksum: int) -> None:
         """Note the next frame, by its record's length."""
-        if not (self.sequence - self.first) % STRIDE:
-            self.offsets.append(self.offset)
-        self.sequence += 1
-        self.offset += FRAME.size + length
+        self._place(length)
         self.checksum = checksum
+
+    def follow(self, file: SegmentFile, fd: int, end: Position) -> None:
+        """Note the frames from the next one on, each checked, until `end` is reached in sequence or in offset.
+
+        Raises `LogDamaged` at the first that isn't whole, with those before it noted.
+        """
+        sequence, record = -1, b""
+        try:
+            for sequence, record in file.frames(fd, Position(self.sequence, self.offset), end):  # noqa: B007 - the last
+                self._place(len(record))
+        finally:
+            if sequence >= 0:
+                self.checksum = file.checksum(sequence, record)
 
     def near(self, sequence: int) -> Position:
         """Return the place of a frame at most `STRIDE - 1` frames before the one with this sequence."""
         strides = (sequence - self.first) // STRIDE
         return Position(self.first + strides * STRIDE, self.offsets[strides])
+
+    def _place(self, length: int) -> None:
+        if not (self.sequence - self.first) % STRIDE:
+            self.offsets.append(self.offset)
+        self.sequence += 1
+        self.offset += FRAME.size + length
 
 
 def scan(file: SegmentFile, size: int) -> tuple[SegmentIndex, LogDamaged | None]:
@@ -69,8 +85,7 @@ def scan(file: SegmentFile, size: int) -> tuple[SegmentIndex, LogDamaged | None]
     end = Position(NO_END, size)
     with reading(file.path) as fd:
         try:
-            for sequence, record in file.frames(fd, file.start, end):
-                index.add(len(record), file.checksum(sequence, record))
+            index.follow(file, fd, end)
         except LogDamaged as damage:
             return index, damage
     return index, None

@@ -198,8 +198,7 @@ def _follow(segment: Segment, stop: int, *, torn: bool = False) -> int:
     size = file.size()
     with reading(file.path) as fd:
         try:
-            for sequence, record in file.frames(fd, Position(index.sequence, index.offset), Position(stop, size)):
-                index.add(len(record), file.checksum(sequence, record))
+            index.follow(file, fd, Position(stop, size))
         except LogDamaged:
             if not torn:
                 raise

@@ -20,7 +20,9 @@ from fairgate.entrypoints.desk import (
     challenge_routes,
     gather_routes,
     job_routes,
+    people_routes,
     record_routes,
+    session_routes,
     sql_routes,
 )
 from fairgate.entrypoints.desk.answers import Health
@@ -38,8 +40,9 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
 actions, appeals against them, bulk actions, cases, challenges, and who did and read what.
 
-Send an API key as `Authorization: Bearer fg_...`; each operation says which scope it needs. A loopback desk without
-any API key is open to everyone on its machine."""
+Send an API key as `Authorization: Bearer fg_...`, or log in by `POST /v1/session`; each operation says which scope it
+needs. With a session's cookie, what changes anything needs the header `Fairgate-CSRF`. A loopback desk without any API
+key or person is open to everyone on its machine."""
 _log = logging.getLogger(__name__)
 
 
@@ -62,11 +65,13 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
         lifespan=_life(office, failed),
     )
     app.state.office = office
-    answer_problems(app)
+    answer_problems(app, office.watch.refused)
     app.include_router(sql_routes.routes)
     app.include_router(job_routes.routes)
     app.include_router(record_routes.routes)
     app.include_router(appeal_routes.routes)
+    app.include_router(session_routes.routes)
+    app.include_router(people_routes.routes)
     app.include_router(challenge_routes.routes)
     app.include_router(audit_routes.routes)
     app.include_router(case_routes.routes)
@@ -91,7 +96,8 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             await office.workers.start()
             remembering = Remembering(office.door, office.workers, office.meters)
             going: tuple[Going, ...] = (
-                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering
+                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, office.watch,
+                remembering,
             )  # fmt: skip
             for each in going:
                 task = asyncio.create_task(each.run())

@@ -2,7 +2,7 @@
 
 Before a page is sent to the door it is noted that it is; the door takes each action once under its name, so a page
 whose answer got lost is sent again. It runs in the name of who approved it (else of who confirmed it), as long as their
-key counts, with the scopes that it had then and still has.
+key counts, or they may log in, with the scopes that they had then and still have.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from fairgate.entrypoints.access import Access
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords, NoRecords
+from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.door.batches import MOST, BatchAnswer, BatchUndoAnswer, PostBatch, PostBatchUndo
 from fairgate.entrypoints.door.bodies import ANYONE
 from fairgate.entrypoints.door.http import Problems
@@ -34,18 +35,21 @@ from fairgate.wiring import Records
 _PAUSE_SECONDS: Final = 1.0
 #: Entries of an account that are looked through for the one that a bulk action made.
 _MOST_OF_ONE: Final = 1_000
-_ENDED_KEY: Final = "the API key in whose name it ran does not count any more"
+_ENDED: Final = "the API key or the person in whose name it ran does not count any more"
 _log = logging.getLogger(__name__)
 
 
 class BulkRunner:
     """Runs, cancels and undoes bulk actions, one page at a time."""
 
-    def __init__(self, settings: Settings, records: DeskRecords, door: AtTheDoor, access: Access) -> None:
+    def __init__(
+        self, settings: Settings, records: DeskRecords, door: AtTheDoor, access: Access, sessions: Sessions
+    ) -> None:
         self._log_folder = settings.data / "log"
         self._records = records
         self._door = door
         self._access = access
+        self._sessions = sessions
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -86,9 +90,9 @@ class BulkRunner:
         return worked
 
     async def _page(self, bulk: Bulk) -> bool:
-        granted = self._granted(bulk)
+        granted = await self._granted(bulk)
         if granted is None:
-            await self._end(bulk, BulkState.STOPPED, _ENDED_KEY)
+            await self._end(bulk, BulkState.STOPPED, _ENDED)
             return True
         try:
             match bulk.state:
@@ -105,11 +109,12 @@ class BulkRunner:
             await self._end(bulk, BulkState.STOPPED, told.reason)
         return True
 
-    def _granted(self, bulk: Bulk) -> Granted | None:
+    async def _granted(self, bulk: Bulk) -> Granted | None:
         actor = bulk.actor
         if actor is None:
             return None
-        return self._access.still(Granted(actor.key, actor.by, frozenset(Scope(each) for each in actor.scopes)))
+        granted = Granted(actor.key, actor.by, frozenset(Scope(each) for each in actor.scopes))
+        return await self._sessions.still(granted) if granted.is_person else self._access.still(granted)
 
     async def _act(self, bulk: Bulk, granted: Granted) -> None:
         page = await self._records.do(lambda records: records.bulks.page(bulk.number, MOST))

@@ -17,15 +17,20 @@ from fairgate.entrypoints.desk.bulk import BulkDesk
 from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
+from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.judging import Judging
 from fairgate.entrypoints.desk.meters import Meters
+from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.sessions import Sessions, SignedIn
 from fairgate.entrypoints.desk.upkeep import Upkeep
+from fairgate.entrypoints.desk.watch import Watch
 from fairgate.entrypoints.desk.workers import Workers
+from fairgate.ports.api_keys import ApiKeys
 from fairgate.settings import Settings
 
 
@@ -43,6 +48,11 @@ class Office:
     records: DeskRecords
     door: AtTheDoor
     hearing: Hearing
+    keys: ApiKeys
+    sessions: Sessions
+    watch: Watch
+    front: Front
+    oidc: Oidc
     outcomes: Outcomes
     challenging: Challenging
     anchoring: Anchoring
@@ -84,16 +94,39 @@ Reason: TypeAlias = Annotated[
 
 
 def needs(scope: Scope) -> Callable[[Request], Awaitable[Granted]]:
-    """A dependency that lets those in whose API key has `scope`."""
+    """A dependency that lets those in whose API key, or whose role where they are logged in, has `scope`.
+
+    An API key counts before a session.
+    """
 
     async def granted(request: Request) -> Granted:
-        header = request.headers.get("authorization")
-        verdict = office_of(request).access.check(header.encode("latin-1") if header is not None else None, scope)
+        office, header = office_of(request), request.headers.get("authorization")
+        if header is None and not office.access.open and office.sessions.has_one(request):
+            return _if_it_has(await office.sessions.signed_in(request), scope)
+        verdict = office.access.check(header.encode("latin-1") if header is not None else None, scope)
         if isinstance(verdict, Denied):
             raise Refusal(verdict.status, verdict.code, verdict.reason, headers=verdict.headers)
+        request.state.granted = verdict  # for whoever notes a refusal
         return verdict
 
     return granted
+
+
+def _if_it_has(signed: SignedIn, scope: Scope) -> Granted:
+    if signed.must_enrol:
+        what = f"the role {signed.person.role} needs one-time codes: take some by POST /v1/session/totp"
+        raise Refusal(403, "codes_needed", what)
+    if scope not in signed.granted.scopes:
+        raise Refusal(403, "scope_missing", f"this needs the scope {scope}, which the role {signed.person.role} lacks")
+    return signed.granted
+
+
+async def _signed_in(request: Request) -> SignedIn:
+    """Lets in who is logged in, whatever their role."""
+    return await office_of(request).sessions.signed_in(request)
+
+
+Signed: TypeAlias = Annotated[SignedIn, Depends(_signed_in)]
 
 
 class Viewer(NamedTuple):

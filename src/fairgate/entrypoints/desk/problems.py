@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -61,8 +62,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _DESCRIPTIONS = {
-    401: "no API key, or one that doesn't count",
-    403: "the API key lacks a scope",
+    401: "no API key or session, or one that doesn't count",
+    403: "the API key or the role lacks a scope; or the page of another site asked (`csrf`)",
     404: "there is nothing of that id",
     409: "it has ended already, or something else stands in the way; `code` says what",
     413: "the body is too large",
@@ -73,11 +74,12 @@ _DESCRIPTIONS = {
 }
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Let everything that goes wrong in `app` be answered so."""
+def answer_problems(app: FastAPI, told: Callable[[Request, Refusal], None]) -> None:
+    """Let everything that goes wrong in `app` be answered so; `told` is told of each refusal."""
 
     @app.exception_handler(Refusal)
-    async def refused(_: Request, error: Refusal) -> Response:
+    async def refused(request: Request, error: Refusal) -> Response:
+        told(request, error)
         return error.response
 
     @app.exception_handler(RequestValidationError)

@@ -8,6 +8,7 @@ from fairgate.backends.sql.tables.challenges import CHALLENGE
 from fairgate.backends.sql.tables.ledger import LEDGER_ENTRY, LEDGER_READ
 from fairgate.backends.sql.tables.metadata import METADATA
 from fairgate.backends.sql.tables.outbox import LETTER
+from fairgate.backends.sql.tables.people import PERSON, PERSON_SESSION
 
 __all__ = [
     "APPEAL",
@@ -24,4 +25,6 @@ __all__ = [
     "LEDGER_READ",
     "LETTER",
     "METADATA",
+    "PERSON",
+    "PERSON_SESSION",
 ]
