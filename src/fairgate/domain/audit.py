@@ -27,6 +27,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     OLD_FILE = "audit.old_file"
     READ = "personal.read"
+    LABELLED = "label.given"
     LISTED = "list.put"
     ALLOWED = "allow.put"
     DELISTED = "list.taken_off"
