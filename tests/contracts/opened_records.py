@@ -11,7 +11,7 @@ from fairgate.backends.sql import sqlite
 from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.audit import SqlAudit
 from fairgate.backends.sql.bulks import SqlBulks
-from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseIntake, SqlCaseQueue, SqlCases
 from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
@@ -21,7 +21,7 @@ from fairgate.backends.sql.rota import SqlRota
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.audit import Audit
 from fairgate.ports.bulks import Bulks
-from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
+from fairgate.ports.cases import CaseFeed, CaseIntake, CaseQueue, Cases
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.outbox import Outbox
@@ -33,8 +33,8 @@ _Port = TypeVar("_Port")
 _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
-OpenPeople: TypeAlias = _Opened[People]
-OpenRota: TypeAlias = _Opened[tuple[People, Rota]]
+OpenPeople: TypeAlias = _Opened[tuple[People, Audit]]
+OpenRota: TypeAlias = _Opened[tuple[People, Rota, Audit]]
 OpenBulks: TypeAlias = _Opened[Bulks]
 OpenCases: TypeAlias = _Opened["CaseFile"]
 OpenChallenges: TypeAlias = _Opened[tuple[Challenges, Outcomes]]
@@ -65,12 +65,12 @@ def appeals(records: Records) -> Appeals:
     return SqlAppeals(records)
 
 
-def people(records: Records) -> People:
-    return SqlPeople(records)
+def people(records: Records) -> tuple[People, Audit]:
+    return SqlPeople(records), SqlAudit(records)
 
 
-def people_and_rota(records: Records) -> tuple[People, Rota]:
-    return SqlPeople(records), SqlRota(records)
+def people_and_rota(records: Records) -> tuple[People, Rota, Audit]:
+    return SqlPeople(records), SqlRota(records), SqlAudit(records)
 
 
 def bulks(records: Records) -> Bulks:
@@ -81,12 +81,13 @@ class CaseFile(NamedTuple):
     """The ports of cases."""
 
     cases: Cases
+    intake: CaseIntake
     queue: CaseQueue
     feed: CaseFeed
 
 
 def case_file(records: Records) -> CaseFile:
-    return CaseFile(SqlCases(records), SqlCaseQueue(records), SqlCaseFeed(records))
+    return CaseFile(SqlCases(records), SqlCaseIntake(records), SqlCaseQueue(records), SqlCaseFeed(records))
 
 
 def challenges_and_outcomes(records: Records) -> tuple[Challenges, Outcomes]:

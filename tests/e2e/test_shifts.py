@@ -14,7 +14,7 @@ from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.domain.access import Role
 from fairgate.domain.action import Action
-from fairgate.domain.audit import Kind
+from fairgate.domain.audit import Doer, Kind
 from fairgate.domain.case import Case, Facts
 from fairgate.domain.worth import Stake
 from fairgate.entrypoints import passwords, staff
@@ -42,7 +42,7 @@ def settings(tmp_path: Path) -> Settings:
     people = (("lea", Role.LEAD), ("ann", Role.REVIEWER), ("bob", Role.REVIEWER))
     with open_records(made.data) as records, open_api_keys(made.data / "keys.db") as keys:
         for name, role in people:
-            staff.add(records.people, keys, staff.new_person(name, role, NOW, "test", kept))
+            staff.add(records.people, keys, staff.new_person(name, role, NOW, "test", kept), Doer(NOW, "test"))
     return Settings(pack=made.pack, data=made.data, desk=made.desk, people=PeopleSettings(without_totp=list(Role)))
 
 

@@ -6,6 +6,9 @@ from typing import Final
 
 import msgspec
 
+from fairgate.domain.audit import Doer, Doing, Kind, more_of
+from fairgate.domain.ledger import Subject
+
 #: Minutes of a day.
 DAY_MINUTES: Final = 1_440
 #: What a skill may be called.
@@ -42,3 +45,15 @@ class Shifts(msgspec.Struct, frozen=True, gc=False):
 def is_skill(name: str) -> bool:
     """Whether a text can be the name of a skill."""
     return re.fullmatch(SKILL, name) is not None
+
+
+def rostered(shifts: Shifts, doer: Doer) -> Doing:
+    """That somebody wrote down a person's shifts, as the audit log has it. Whom the person knows is only counted."""
+    more = more_of(
+        zone=shifts.zone,
+        hours=" ".join(f"{each.weekday}:{each.begins}-{each.ends}" for each in shifts.hours),
+        skills=" ".join(shifts.skills),
+        days_off=" ".join(each.isoformat() for each in shifts.off),
+        apart=len(shifts.apart),
+    )
+    return Doing(doer.at, doer.by, doer.key, Kind.ROSTERED, Subject("person", shifts.person), more=more)

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from fairgate.domain.audit import Doer
 from fairgate.domain.shifts import Shifts
 
 
@@ -20,6 +21,9 @@ class Rota(Protocol):
         """Return a person's; None where nothing is known of theirs."""
         ...
 
-    def put(self, shifts: Shifts) -> None:
-        """Keep a person's, durably, in the place of what was known before. Raises `NoSuchPerson`."""
+    def put(self, shifts: Shifts, doer: Doer) -> None:
+        """Keep a person's, durably, in the place of what was known before, and note it in the audit log, as one.
+
+        Raises `NoSuchPerson`.
+        """
         ...

@@ -40,6 +40,7 @@ from fairgate.entrypoints.desk.roster import Roster
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
+from fairgate.entrypoints.desk.watch import Watch
 from fairgate.entrypoints.desk.workers import Workers
 from fairgate.entrypoints.passes import passes_of
 from fairgate.secret_file import secrets_of
@@ -100,7 +101,7 @@ class Desk:
         secrets_of(folder)
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
-        sessions = Sessions(settings, records)
+        sessions, watch = Sessions(settings, records), Watch(records)
         outcomes = Outcomes(records, at_the_door, meters)
         challengers = open_challengers(settings)
         labelling = Labelling(settings.data, records, at_the_door)
@@ -122,7 +123,8 @@ class Desk:
             hearing=hearing,
             keys=keys,
             sessions=sessions,
-            front=Front(settings, records, sessions),
+            watch=watch,
+            front=Front(settings, records, sessions, watch),
             oidc=Oidc(settings, clock),
             caseroom=caseroom,
             outcomes=outcomes,
@@ -133,7 +135,7 @@ class Desk:
             planning=planning,
             backlog=Backlog(settings, records),
             open_case=partial(case_is_open, folder),
-            judging=Judging(caseroom, records, at_the_door, labelling),
+            judging=Judging(desk, caseroom, records, at_the_door, labelling),
         )
         self.application = app_of(self.office, lambda: None)
 

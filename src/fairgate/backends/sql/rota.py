@@ -3,10 +3,12 @@
 import msgspec
 from sqlalchemy import delete, insert, select
 
+from fairgate.backends.sql.audit import append_to
 from fairgate.backends.sql.records import Records
 from fairgate.backends.sql.tables import PERSON, REVIEWER
+from fairgate.domain.audit import Doer
 from fairgate.domain.errors import NoSuchPerson
-from fairgate.domain.shifts import Shifts
+from fairgate.domain.shifts import Shifts, rostered
 from fairgate.ports.rota import Rota
 
 _COLUMNS = REVIEWER.c
@@ -31,7 +33,7 @@ class SqlRota(Rota):
             found = connection.execute(select(_COLUMNS.shifts).where(_COLUMNS.person == person)).scalar_one_or_none()
             return None if found is None else _SHIFTS.decode(found)
 
-    def put(self, shifts: Shifts) -> None:
+    def put(self, shifts: Shifts, doer: Doer) -> None:
         """See the port."""
         row = {"person": shifts.person, "shifts": msgspec.json.encode(shifts).decode()}
         with self._records.writing() as connection:  # from the first look on: nobody can go in between
@@ -39,3 +41,4 @@ class SqlRota(Rota):
                 raise NoSuchPerson(shifts.person)
             connection.execute(delete(REVIEWER).where(_COLUMNS.person == shifts.person))
             connection.execute(insert(REVIEWER), row)
+            append_to(connection, [rostered(shifts, doer)])

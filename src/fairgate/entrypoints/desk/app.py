@@ -18,6 +18,7 @@ from fairgate.entrypoints.desk import (
     bulk_routes,
     case_routes,
     challenge_routes,
+    gather_routes,
     job_routes,
     people_routes,
     record_routes,
@@ -65,7 +66,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
         lifespan=_life(office, failed),
     )
     app.state.office = office
-    answer_problems(app)
+    answer_problems(app, office.watch.refused)
     app.include_router(sql_routes.routes)
     app.include_router(job_routes.routes)
     app.include_router(record_routes.routes)
@@ -75,6 +76,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(challenge_routes.routes)
     app.include_router(audit_routes.routes)
     app.include_router(case_routes.routes)
+    app.include_router(gather_routes.routes)
     app.include_router(bulk_routes.routes)
     app.include_router(shift_routes.routes)
     _operating(app)
@@ -96,8 +98,8 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             await office.workers.start()
             remembering = Remembering(office.door, office.workers, office.meters)
             going: tuple[Going, ...] = (
-                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering,
-                office.planning,
+                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, office.watch,
+                office.planning, remembering,
             )  # fmt: skip
             for each in going:
                 task = asyncio.create_task(each.run())

@@ -12,7 +12,6 @@ from fairgate.domain.audit import Doing, Kind, fingerprint, more_of
 from fairgate.domain.errors import DeskUnwritable
 from fairgate.domain.ledger import Subject
 from fairgate.domain.reading import Sight
-from fairgate.domain.shifts import Shifts
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.ports.audit import Sought
 
@@ -55,17 +54,6 @@ class DeskAudit:
     async def refused(self, granted: Granted, kind: str, number: int, why: str) -> None:
         """Note that somebody was not allowed to decide on something; `why` is the code that was answered."""
         await self._append(self._doing(granted, Kind.REFUSED, Subject(kind, str(number)), more_of(code=why)))
-
-    async def rostered(self, granted: Granted, shifts: Shifts) -> None:
-        """Note that somebody's hours and skills are about to be written down. Whom they know is only counted."""
-        more = more_of(
-            zone=shifts.zone,
-            hours=" ".join(f"{each.weekday}:{each.begins}-{each.ends}" for each in shifts.hours),
-            skills=" ".join(shifts.skills),
-            days_off=" ".join(each.isoformat() for each in shifts.off),
-            apart=len(shifts.apart),
-        )
-        await self._append(self._doing(granted, Kind.ROSTERED, Subject("person", shifts.person), more))
 
     async def take_over(self, file: Path) -> None:
         """Let one row vouch for the file in which an older desk kept its audit log. Once: the file stays as it is.

@@ -20,6 +20,7 @@ from fairgate.entrypoints.desk.labelling import Labelled, Labelling
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.door.batches import BatchAnswer, BatchUndoAnswer, PostBatch, PostBatchUndo
+from fairgate.settings import DeskSettings
 from fairgate.wiring import Records
 
 #: Actions that are undone in one request.
@@ -56,7 +57,10 @@ class Follows(NamedTuple):
 class Judging:
     """Decides cases. Raises `Refusal`, and what `DeskRecords.do` raises."""
 
-    def __init__(self, caseroom: Caseroom, records: DeskRecords, door: AtTheDoor, labelling: Labelling) -> None:
+    def __init__(
+        self, settings: DeskSettings, caseroom: Caseroom, records: DeskRecords, door: AtTheDoor, labelling: Labelling
+    ) -> None:
+        self._most_alone = settings.second_person_above
         self._caseroom = caseroom
         self._records = records
         self._door = door
@@ -73,12 +77,23 @@ class Judging:
             case, history, done = await self._caseroom.check(number, seen, deed, granted)
             if done:
                 return Judged(case)
-            actions = await self._act(case, history, verdict, follows.staged, granted.judging)
-            undone = await self._undo(case, verdict.why, follows.spare, granted.judging) if follows.undo else 0
+            acts = self._acting(case, follows, granted)
+            actions = await self._act(case, history, verdict, follows.staged, acts)
+            undone = await self._undo(case, verdict.why, follows.spare, acts) if follows.undo else 0
             labelled = await self._labelling.of_case(case, verdict.outcome, verdict.confidence, granted)
             return Judged(await self._store(case, deed, granted), actions, undone, labelled)
         finally:
             self._under_way.discard(number)
+
+    def _acting(self, case: Case, follows: Follows, granted: Granted) -> Granted:
+        """In whose name what follows is done. Whoever judges acts, but not where bulk actions need a second person."""
+        acts = granted.judging
+        if acts == granted or not (follows.staged or follows.undo):
+            return granted
+        if len(case.accounts) > self._most_alone or any(each.action == Action.BAN for each in follows.staged):
+            what = f"to ban, or to act on more than {self._most_alone:,} accounts, needs the scope enforce: escalate it"
+            raise Refusal(403, "scope_missing", what, "actions")
+        return acts
 
     async def _act(
         self, case: Case, history: Sequence[Happening], verdict: Verdict, staged: Sequence[Staged], granted: Granted

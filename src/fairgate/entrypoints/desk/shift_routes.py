@@ -10,6 +10,7 @@ from starlette.responses import Response
 from fairgate.casework.plan import NEVER, Work
 from fairgate.casework.worklist import LEADS, Item
 from fairgate.domain.access import Granted, Scope
+from fairgate.domain.audit import Doer
 from fairgate.domain.errors import NoSuchPerson
 from fairgate.domain.event import moment
 from fairgate.domain.people import Person
@@ -77,9 +78,9 @@ async def change(
         off=tuple(sorted(set(asked.days_off))),
         apart=tuple(asked.apart),
     )
-    await desk.audit.rostered(granted, shifts)
+    doer = Doer(desk.records.clock.now(), granted.by, granted.key)
     try:
-        await desk.records.do(lambda records: records.rota.put(shifts))
+        await desk.records.do(lambda records: records.rota.put(shifts, doer))
     except NoSuchPerson as error:
         raise _nobody() from error
     desk.planning.forget()
