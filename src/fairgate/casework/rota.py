@@ -10,6 +10,8 @@ from fairgate.ingest.identifiers.timezone import zone_of
 
 #: How far ahead somebody is looked for who works: over all of somebody's week, and a holiday.
 AHEAD: Final = 28 * DAY
+#: A shift is planned no further ahead than this: by then much is otherwise.
+LONGEST: Final = 12 * HOUR
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ONE_DAY: Final = timedelta(days=1)
@@ -70,7 +72,8 @@ def duty(everybody: Iterable[Shifts], now: int) -> Duty | None:
     if not works:
         return None
     begins = min(found[0].begins for _, found in works)
-    people = tuple(OnDuty(each, found[0].ends) for each, found in works if found[0].begins == begins)
+    last = begins + LONGEST
+    people = tuple(OnDuty(each, min(found[0].ends, last)) for each, found in works if found[0].begins == begins)
     ends = max(each.until for each in people)
     again = (max(each.begins, ends) for _, found in works for each in found if each.ends > ends)
     return Duty(begins, people, min(again, default=now + AHEAD))

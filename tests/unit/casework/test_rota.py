@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fairgate.casework.rota import AHEAD, Duty, OnDuty, Span, duty, spans, staffed
+from fairgate.casework.rota import AHEAD, LONGEST, Duty, OnDuty, Span, duty, spans, staffed
 from fairgate.domain.shifts import Hours, Shifts
 from fairgate.domain.windows import DAY, HOUR, MINUTE
 
@@ -83,6 +83,11 @@ def test_else_it_is_the_next_and_has_who_begins_it() -> None:
     once = Shifts("eve", "UTC", (Hours(0, 0, 60),), off=tuple(date(2026, 12, 7) + timedelta(7 * at) for at in range(4)))
     assert duty([once], MONDAY + HOUR) is None
     assert duty([once], MONDAY) == Duty(MONDAY, (OnDuty(once, MONDAY + HOUR),), MONDAY + AHEAD)
+
+
+def test_no_shift_is_planned_further_than_half_a_day_ahead() -> None:
+    always = Shifts("eve", "UTC", tuple(Hours(day, 0, 1_440) for day in range(7)))
+    assert duty([always], MONDAY) == Duty(MONDAY, (OnDuty(always, MONDAY + LONGEST),), MONDAY + LONGEST)
 
 
 def test_minutes_are_staffed_in_the_hours_of_the_clock() -> None:

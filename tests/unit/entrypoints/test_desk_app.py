@@ -219,6 +219,8 @@ ROUTES = [
     ("POST", "/v1/cases/7/escalate", Scope.REVIEW, {"why": "so"}),
     ("POST", "/v1/cases/7/reopen", Scope.REVIEW, {"why": "so"}),
     ("POST", "/v1/cases/7/merge", Scope.REVIEW, {"other": 8, "other_version": 1, "why": "so"}),
+    ("POST", "/v1/cases/7/split", Scope.REVIEW, {"accounts": ["a"], "why": "so"}),
+    ("POST", "/v1/cases/from-query", Scope.REVIEW, {"query": "select 1", "why": "so", "ref": "1"}),
     ("POST", "/v1/cases/7/decision", Scope.REVIEW, {"outcome": "bad", "why": "so"}),
     ("POST", "/v1/bulk", Scope.ENFORCE, {"accounts": ["a"], "action": "hold", "why": "so", "ref": "1"}),
     ("GET", "/v1/bulk", Scope.ENFORCE, None),

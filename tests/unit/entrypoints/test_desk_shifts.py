@@ -1,6 +1,7 @@
 """Who reviews when, plans and the backlog at the desk: who may change what, and what a plan does to who gets what."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -166,6 +167,15 @@ def test_who_lacks_the_skill_is_given_the_next_and_may_still_claim_it(desk: Desk
     assert claimed.status_code == 200
 
 
+def test_where_nobody_knows_what_a_case_needs_only_those_get_one_who_may_get_all(desk: Desk, records: Records) -> None:
+    case = there(records, "a", 20.0)
+    put(desk)
+    shutil.rmtree(desk.office.settings.data / "log")
+    assert refusal(logged_in(desk, "reviewer").ask("POST", "/v1/cases/next")) == (503, "unavailable")
+    assert refusal(logged_in(desk, "lead").ask("GET", "/v1/plan")) == (503, "unavailable")
+    assert given(logged_in(desk, "investigator")) == case.number
+
+
 def test_who_knows_an_account_is_kept_from_it_whatever_they_try(desk: Desk, records: Records) -> None:
     known, other = there(records, "a", 20.0), there(records, "b", 1.0)
     appeal = records.appeals.file(
@@ -252,22 +262,29 @@ def test_the_next_shift_is_planned_before_it_begins_and_counts_from_then_on(desk
     assert (plan["begins"], plan["reviewers"], plan["left"]) == (None, [], 0)
 
 
-def test_plans_are_made_while_somebody_works(desk: Desk, records: Records) -> None:
+def test_plans_are_made_while_somebody_works_and_anew_where_hours_change(desk: Desk, records: Records) -> None:
     case = there(records, "a", 20.0)
     planning = desk.office.planning
+    put(desk)
 
-    async def once() -> None:
-        going = asyncio.create_task(planning.run())
-        for _ in range(200):
-            await asyncio.sleep(0.01)
+    async def until_planned() -> None:
+        for _ in range(500):
             if planning.planned_for("reviewer", NOW):
-                break
+                return
+            await asyncio.sleep(0.01)
+
+    async def twice() -> None:
+        going = asyncio.create_task(planning.run())
+        await until_planned()
+        assert planning.planned_for("reviewer", NOW) == (case.number,)
+        planning.forget()
+        assert planning.planned_for("reviewer", NOW) == ()
+        await until_planned()
+        assert planning.planned_for("reviewer", NOW) == (case.number,)
         going.cancel()
         await asyncio.wait([going])
 
-    put(desk)
-    asyncio.run(once())
-    assert planning.planned_for("reviewer", NOW) == (case.number,)
+    asyncio.run(twice())
 
 
 def test_what_can_not_be_done_in_time_is_told(desk: Desk, records: Records) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -78,6 +79,7 @@ class Planning:
         self._planned: Planned | None = None
         self._changes = 0
         self._making = asyncio.Lock()
+        self._woken = asyncio.Event()
         self._problem = ""
 
     async def plan(self) -> Planned:
@@ -94,6 +96,7 @@ class Planning:
         """Let no plan count that was made before: somebody's hours or skills are others now."""
         self._planned = None
         self._changes += 1
+        self._woken.set()
 
     def planned_for(self, by: str, now: int) -> tuple[int, ...]:
         """The numbers of the cases that a plan which counts has for somebody in a shift that is on, in order."""
@@ -106,8 +109,9 @@ class Planning:
         return tuple(each.number for each in own if each.kind == Waits.CASE)
 
     async def run(self) -> None:
-        """Plan anew every few minutes while somebody works, until cancelled; what fails is tried again."""
+        """Plan anew while somebody works, every few minutes and after changes; what fails is tried again."""
         while True:
+            self._woken.clear()
             try:
                 await self._round()
             except NoRecords:
@@ -118,7 +122,9 @@ class Planning:
                 self._failed(str(error))
             else:
                 self._problem = ""
-            await asyncio.sleep(self._every / SECOND)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._every / SECOND):
+                    await self._woken.wait()
 
     async def _round(self) -> None:
         now = self._records.clock.now()
