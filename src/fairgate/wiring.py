@@ -4,7 +4,7 @@ import gc
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from fairgate.backends.embedded.key_runs import FolderKeyRuns
 from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
+from fairgate.casework.measures import Estimate, Found, Saying
+from fairgate.domain.case import Outcome
 from fairgate.domain.errors import BadSettings, LakeLocked
 from fairgate.domain.pack import Pack
 from fairgate.domain.secret import Secrets, salt_of
@@ -46,6 +48,7 @@ from fairgate.ports.challenger import Challenger
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords, Read
+from fairgate.ports.looks import GoldCases, Looks
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
 from fairgate.ports.traces import Traces
@@ -333,6 +336,8 @@ class Records:
     outcomes: Outcomes
     audit: Audit
     bulks: Bulks
+    looks: Looks
+    gold: GoldCases
 
 
 @contextmanager
@@ -345,6 +350,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
     from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
     from fairgate.backends.sql.ledger import SqlLedger
+    from fairgate.backends.sql.looks import SqlGoldCases, SqlLooks
     from fairgate.backends.sql.outbox import SqlOutbox
     from fairgate.backends.sql.people import SqlPeople
 
@@ -361,6 +367,8 @@ def open_records(data: Path) -> Iterator[Records]:
             challenges=SqlChallenges(opened),
             outcomes=SqlOutcomes(opened),
             bulks=SqlBulks(opened),
+            looks=SqlLooks(opened),
+            gold=SqlGoldCases(opened),
         )
 
 
@@ -382,6 +390,22 @@ def read_by_the_clerk(data: Path) -> int | None:
     with existing_records(data) as records:
         read = Read(0, 0) if records is None else records.ledger.read()
         return None if read == Read(0, 0) else read.sequence  # a desk without a clerk keeps its audit log there
+
+
+def estimate_of_errors() -> Estimate | None:
+    """What works out how reviewers err; None where the extra `casework` is not installed."""
+    try:
+        from fairgate.casework.confusion import Said, confusion, errors_of
+    except ModuleNotFoundError:
+        return None
+
+    def estimate(sayings: Sequence[Saying], known: Mapping[str, str]) -> dict[str, Found]:
+        said = [Said(*each) for each in sayings]
+        found = confusion(said, known)
+        errors = errors_of(said, found, Outcome.BAD, Outcome.BENIGN)
+        return {who: Found(found.reviewers[who], each) for who, each in errors.items()}
+
+    return estimate
 
 
 def open_challengers(settings: Settings) -> dict[str, Challenger]:
