@@ -401,9 +401,11 @@ def estimate_of_errors() -> Estimate | None:
 
     def estimate(sayings: Sequence[Saying], known: Mapping[str, str]) -> dict[str, Found]:
         said = [Said(*each) for each in sayings]
-        found = confusion(said, known)
+        # What is true must have been said by somebody, else the model does not know that it can be.
+        nobody = [Said(case, "", truth) for case, truth in known.items()]
+        found = confusion([*said, *nobody], known)
         errors = errors_of(said, found, Outcome.BAD, Outcome.BENIGN)
-        return {who: Found(found.reviewers[who], each) for who, each in errors.items()}
+        return {who: Found(found.reviewers[who], each) for who, each in errors.items() if who}
 
     return estimate
 

@@ -54,10 +54,10 @@ new = st.builds(
     version=st.integers(0, 2),
     held=st.sampled_from([(), (), HELD]),
 )
-done = st.builds(
+done: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict, state=st.just(LookState.DONE), by=people, ended=times, word=st.just(WORD), agreed=st.none() | st.booleans()
 )
-changes = (
+changes: st.SearchStrategy[dict[str, Any]] = (
     st.builds(dict, claim=st.builds(Claim, people, times), given=st.lists(people, unique=True, max_size=2).map(tuple))
     | st.just({"claim": None})
     | st.just({"state": LookState.DROPPED})

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from fairgate.casework.handling import Hand, rounds
 from fairgate.casework.looks import GOLD_SHARE, gold_next, look, posterior, too_doubtful
 from fairgate.domain.action import MOST_UNGRAVE, Action
-from fairgate.domain.case import Case, CaseState, Happening, Outcome
+from fairgate.domain.case import Case, CaseState, Happening, Outcome, Verdict
 from fairgate.domain.errors import CaseStands
-from fairgate.domain.look import Gold, Kind, LookState, OneLook, Staged, Word
+from fairgate.domain.look import Kind, LookState, OneLook, Staged, Word
 from fairgate.domain.worth import Errors, Stake
 
 #: How long what is too doubtful is held while somebody else is to look; it ends by itself then.
@@ -47,11 +47,11 @@ def drawn(stake: Stake, word: Word, staged: Sequence[Staged], errors: tuple[Erro
     `stake` is the case's; `word.action` what would stand. `errors` are those of who decides, and of the others.
     """
     first, others = errors
-    meant = replace(stake, probability=_after(stake.probability, word, first), stands=word.action)
-    chosen = look(meant, others, draw)
+    now = replace(stake, probability=_after(stake.probability, word, first), stands=word.action)
+    chosen = look(now, others, draw)
     if chosen.kind is not Kind.DOUBLE:
         return Drawn(tuple(staged))
-    held = tuple(each for each in staged if each.action.grave) if too_doubtful(meant) else ()
+    held = tuple(each for each in staged if each.action.grave) if too_doubtful(now) else ()
     at_once = (Staged(MOST_UNGRAVE, each.accounts, HELD_FOR) if each in held else each for each in staged)
     return Drawn(tuple(at_once), held, chosen.propensity)
 
@@ -75,11 +75,10 @@ def agree(one: Word, two: Word) -> bool:
     return (one.outcome, one.action.grave) == (two.outcome, two.action.grave)
 
 
-def meant(stake: Stake, outcome: Outcome, staged: Sequence[Staged], *, undo: bool) -> Action:
-    """The gravest action that would stand by a verdict."""
-    if undo and outcome is Outcome.BENIGN:
-        return Action.ALLOW
-    return max((each.action for each in staged), default=stake.stands)
+def word_of(case: Case, verdict: Verdict, staged: Sequence[Staged], *, undo: bool) -> Word:
+    """What a verdict says, with the gravest action that would stand by it."""
+    stands = Action.ALLOW if undo else max((each.action for each in staged), default=case.facts.stake.stands)
+    return Word(verdict.outcome, stands, verdict.reasons or case.facts.reasons, verdict.confidence, verdict.why)
 
 
 def gold(unseen: Sequence[int], draw: Random) -> tuple[int, float] | None:
@@ -92,11 +91,6 @@ def gold_look(case: Case, again: int, propensity: float, hand: Hand) -> OneLook:
     """A look at a gold case that they are given; `again` is how often it had been opened again."""
     look = OneLook(-1, case.number, again, Kind.GOLD, propensity, hand.at)
     return taken(look, hand)
-
-
-def scored(look: OneLook, truth: Gold) -> bool:
-    """Whether what was said of a gold case is true."""
-    return look.word is not None and look.word.outcome is truth.truth
 
 
 def overtaken(look: OneLook, case: Case, history: Sequence[Happening]) -> bool:

@@ -20,6 +20,7 @@ from fairgate.entrypoints.desk import (
     challenge_routes,
     job_routes,
     people_routes,
+    quality_routes,
     record_routes,
     session_routes,
     sql_routes,
@@ -37,7 +38,8 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, appeals against them, bulk actions, cases, challenges, and who did and read what.
+actions, appeals against them, bulk actions, cases and how good their reviews are, challenges, and who did and read
+what.
 
 Send an API key as `Authorization: Bearer fg_...`, or log in by `POST /v1/session`; each operation says which scope it
 needs. With a session's cookie, what changes anything needs the header `Fairgate-CSRF`. A loopback desk without any API
@@ -75,6 +77,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(audit_routes.routes)
     app.include_router(case_routes.routes)
     app.include_router(bulk_routes.routes)
+    app.include_router(quality_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app
@@ -94,7 +97,8 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             await office.workers.start()
             remembering = Remembering(office.door, office.workers, office.meters)
             going: tuple[Going, ...] = (
-                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering
+                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering,
+                office.measuring,
             )  # fmt: skip
             for each in going:
                 task = asyncio.create_task(each.run())

@@ -33,7 +33,7 @@ _CASE, _APPEAL = "case", "appeal"
 _OURS: Final = frozenset({"of", "bad", "source", "confidence", "selected_by", "propensity"})
 #: Events that are looked through for the one that an action followed from.
 _FAR: Final = 20_000
-_BATCH: Final = re.compile(r"case-(?P<number>[0-9]{1,18})(-[0-9]{1,9})?/.*", re.DOTALL)
+_BATCH: Final = re.compile(r"case-(?P<number>[0-9]{1,18})(-[0-9]{1,9})?(-held)?/.*", re.DOTALL)
 #: By these the door says that this event can't have such a label, now or later.
 _NEVER: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
 

@@ -73,7 +73,15 @@ class Used(msgspec.Struct, frozen=True):
     found: dict[str, dict[str, list[str]]]
 
 
-Task: TypeAlias = Query | Export | Backtest | Compact | Identify
+class Measure(msgspec.Struct, frozen=True, tag="measure"):
+    """Say how good the reviews of some time were: a `Quality`, or a `Mine` of one reviewer."""
+
+    since: int
+    until: int
+    by: str | None
+
+
+Task: TypeAlias = Query | Export | Backtest | Compact | Identify | Measure
 
 
 class Told(msgspec.Struct, frozen=True, tag="told"):
