@@ -33,7 +33,7 @@ _Port = TypeVar("_Port")
 _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
-OpenPeople: TypeAlias = _Opened[People]
+OpenPeople: TypeAlias = _Opened[tuple[People, Audit]]
 OpenBulks: TypeAlias = _Opened[Bulks]
 OpenCases: TypeAlias = _Opened["CaseFile"]
 OpenLooks: TypeAlias = _Opened["LookFile"]
@@ -65,8 +65,8 @@ def appeals(records: Records) -> Appeals:
     return SqlAppeals(records)
 
 
-def people(records: Records) -> People:
-    return SqlPeople(records)
+def people(records: Records) -> tuple[People, Audit]:
+    return SqlPeople(records), SqlAudit(records)
 
 
 def bulks(records: Records) -> Bulks:

@@ -1,7 +1,7 @@
 """The contract of people and sessions, over every implementation, against a naive model; and mutants that must die."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,18 @@ from msgspec.structs import replace
 from fairgate.backends.sql import people as module
 from fairgate.backends.sql.people import SqlPeople
 from fairgate.domain.access import Role
+from fairgate.domain.audit import Doer, Doing, Kind
 from fairgate.domain.errors import FairgateError, LastAdmin, NoSuchPerson
+from fairgate.domain.ledger import Subject
 from fairgate.domain.people import Person, Session, folded
+from fairgate.ports.audit import Audit
 from fairgate.ports.people import People, Visit
 from tests.contracts.opened_records import OpenPeople, in_postgres, on_every_data_base, open_sql_people, people
 from tests.contracts.planting import Edit, planted
 
 implementations = on_every_data_base(people)
 
+DOER, END = Doer(8, "root", "key1"), 9
 IDS, NAMES, TOKENS = ("a", "b", "c"), ("Ann", "ANN", "bob", "Zoë ✓"), (b"1", b"2", b"3")
 times = st.sampled_from([0, 1, 2, 1_796_000_000_000_000])
 persons = st.builds(
@@ -82,6 +86,7 @@ class NaivePeople(People):
     def __init__(self) -> None:
         self.there: dict[str, Person] = {}
         self.in_session: dict[bytes, Session] = {}
+        self.doings: list[Doing] = []
 
     def all(self) -> list[Person]:
         return sorted(self.there.values(), key=lambda each: folded(each.name).encode())
@@ -95,14 +100,15 @@ class NaivePeople(People):
     def known_as(self, oidc: str) -> Person | None:
         return next((each for each in self.there.values() if each.oidc == oidc), None)
 
-    def add(self, person: Person) -> bool:
+    def add(self, person: Person, doer: Doer) -> bool:
         known = person.oidc is not None and self.known_as(person.oidc)
         if person.id in self.there or self.named(person.name) or known:
             return False
         self.there[person.id] = person
+        self.note(person.id, doer, Kind.PERSON_ADDED, f'{{"role":"{person.role}"}}')
         return True
 
-    def change(self, person: str, how: Callable[[Person], Person], keep: str = "") -> Person:
+    def change(self, person: str, how: Callable[[Person], Person], doer: Doer, keep: str = "") -> Person:
         if person not in self.there:
             raise NoSuchPerson(person)
         before, after = self.there[person], how(self.there[person])
@@ -115,6 +121,8 @@ class NaivePeople(People):
                 self.in_session = {
                     token: each for token, each in self.in_session.items() if each.person != person or each.id == keep
                 }
+        for what, more in _otherwise(before, after):
+            self.note(person, doer, what, more)
         return after
 
     def use_step(self, person: str, step: int) -> bool:
@@ -126,6 +134,8 @@ class NaivePeople(People):
 
     def begin(self, session: Session) -> None:
         self.in_session[session.token] = session
+        by_oidc = "true" if session.by_oidc else "false"
+        self.note(session.person, self.in_it(session, session.began), Kind.LOGGED_IN, f'{{"by_oidc":{by_oidc}}}')
 
     def visit(self, token: bytes) -> Visit | None:
         session = self.in_session.get(token)
@@ -135,14 +145,37 @@ class NaivePeople(People):
         if token in self.in_session and self.in_session[token].seen < now:
             self.in_session[token] = replace(self.in_session[token], seen=now)
 
-    def end(self, token: bytes) -> None:
-        self.in_session.pop(token, None)
+    def end(self, token: bytes, now: int) -> None:
+        session = self.in_session.pop(token, None)
+        if session is not None:
+            self.note(session.person, self.in_it(session, now), Kind.LOGGED_OUT)
 
     def sweep(self, idle: int, began: int) -> int:
         over = [token for token, each in self.in_session.items() if each.seen <= idle or each.began <= began]
         for token in over:
             del self.in_session[token]
         return len(over)
+
+    def in_it(self, session: Session, at: int) -> Doer:
+        return Doer(at, self.there[session.person].name, f"session:{session.id}")
+
+    def note(self, person: str, doer: Doer, what: Kind, more: str = "") -> None:
+        self.doings.append(Doing(doer.at, doer.by, doer.key, what, Subject("person", person), more=more))
+
+
+def _otherwise(before: Person, after: Person) -> Iterator[tuple[Kind, str]]:
+    if before.role != after.role:
+        yield Kind.ROLE, f'{{"before":"{before.role}","role":"{after.role}"}}'
+    if before.off is None and after.off is not None:
+        yield Kind.PERSON_OFF, ""
+    if before.off is not None and after.off is None:
+        yield Kind.PERSON_ON, ""
+    if before.password != after.password:
+        yield Kind.REKEYED, ""
+    if before.totp != after.totp:
+        yield Kind.CODES_TAKEN if after.totp else Kind.CODES_GONE, ""
+    if before.oidc != after.oidc:
+        yield Kind.BOUND, ""
 
 
 def _admins(there: dict[str, Person]) -> list[Person]:
@@ -155,7 +188,9 @@ def taken(people: People, step: Step) -> object:
     try:
         if name == "change":
             who, values, keep = given
-            return people.change(who, lambda there: replace(there, **values), keep)
+            return people.change(who, lambda there: replace(there, **values), DOER, keep)
+        if name in {"add", "end"}:
+            return getattr(people, name)(*given, DOER if name == "add" else END)
         return getattr(people, name)(*given)
     except FairgateError as error:
         return repr(error)
@@ -163,17 +198,18 @@ def taken(people: People, step: Step) -> object:
 
 def follows_the_model(opened: OpenPeople, folder: Path, steps: Sequence[Step]) -> None:
     model = NaivePeople()
-    with opened(folder) as people:
+    with opened(folder) as (people, audit):
         for step in steps:
             if step[0] == "begin" and (step[1][0].person not in model.there or step[1][0].token in model.in_session):
                 continue  # nobody begins a session of nobody; and tokens are drawn from 256 bits
             assert taken(people, step) == taken(model, step), step
-            agrees(people, model)
-    with opened(folder) as people:  # after it was closed
-        agrees(people, model)
+            agrees(people, audit, model)
+    with opened(folder) as (people, audit):  # after it was closed
+        agrees(people, audit, model)
 
 
-def agrees(people: People, model: NaivePeople) -> None:
+def agrees(people: People, audit: Audit, model: NaivePeople) -> None:
+    assert [row.doing for row in audit.rows(0, 1_000)] == model.doings
     assert people.all() == model.all()
     for who in IDS:
         assert people.get(who) == model.get(who)
@@ -215,11 +251,15 @@ STORY: list[Step] = [
     ("change", ("a", {"totp": None}, "")),
     ("begin", (ONE,)),
     ("change", ("a", {"off": 7}, "")),
+    ("change", ("a", {"off": 8}, "")),
+    ("change", ("a", {"off": None, "totp": b"\0s"}, "")),
+    ("change", ("b", {"oidc": "i 2"}, "")),
     ("begin", (ONE,)),
     ("sweep", (1, 0)),
     ("sweep", (2, 0)),
     ("sweep", (0, 5)),
     ("begin", (ONE,)),
+    ("end", (b"1",)),
     ("end", (b"1",)),
     ("change", ("b", {"role": Role.READER}, "")),
 ]
@@ -249,15 +289,15 @@ def at_once(opened: OpenPeople, folder: Path) -> None:
     count = 6
     added, used = list[bool](), list[bool]()
     together = threading.Barrier(count)
-    with opened(folder) as people:
-        people.add(BOB)
+    with opened(folder) as (people, _):
+        people.add(BOB, DOER)
         for number in range(count):
-            people.add(replace(ANN, id=f"admin {number}", name=f"admin {number}"))
+            people.add(replace(ANN, id=f"admin {number}", name=f"admin {number}"), DOER)
 
     def run(number: int) -> None:
-        with opened(folder) as people:
+        with opened(folder) as (people, _):
             together.wait()
-            added.append(people.add(replace(ANN, id=f"{number}", role=Role.READER)))
+            added.append(people.add(replace(ANN, id=f"{number}", role=Role.READER), DOER))
             used.append(people.use_step("b", 7))
             taken(people, ("change", (f"admin {number}", {"role": Role.READER}, "")))
 
@@ -266,14 +306,14 @@ def at_once(opened: OpenPeople, folder: Path) -> None:
         each.start()
     for each in threads:
         each.join()
-    with opened(folder) as people:
+    with opened(folder) as (people, _):
         assert sorted(added) == sorted(used) == [False] * (count - 1) + [True]
         assert len(_admins({each.id: each for each in people.all()})) == 1
 
 
 @implementations
 def test_of_several_at_once_one_comes_through(opened: OpenPeople, tmp_path: Path) -> None:
-    with opened(tmp_path) as people:
+    with opened(tmp_path) as (people, _):
         assert not people.all()
     at_once(opened, tmp_path)
 
@@ -299,6 +339,12 @@ MUTANTS = {
     "notes no step": Edit(SqlPeople, "use_step", "values(step=step)", "values(step=_PERSON.step)"),
     "goes back in time": Edit(SqlPeople, "seen", ", _SESSION.seen < now", ""),
     "keeps who logs out": Edit(SqlPeople, "end", "_SESSION.token == token", "_SESSION.id == ''"),
+    "tells not who came": Edit(SqlPeople, "add", "[let_in(person, doer)]", "[]"),
+    "tells not what changed": Edit(SqlPeople, "change", "changed(before, now, doer)", "[]"),
+    "tells what was tried to change": Edit(SqlPeople, "change", "changed(before, now", "changed(before, before"),
+    "tells not who logged in": Edit(SqlPeople, "begin", "[begun(*visit)]", "[]"),
+    "tells not who logged out": Edit(SqlPeople, "end", "[ended(*visit, now)]", "[]"),
+    "tells of another time": Edit(SqlPeople, "end", "ended(*visit, now)", "ended(*visit, visit.session.seen)"),
     "keeps the idle": Edit(SqlPeople, "sweep", "_SESSION.seen <= idle", "_SESSION.seen < idle"),
     "keeps the old": Edit(SqlPeople, "sweep", "_SESSION.began <= began", "_SESSION.began < began"),
 }

@@ -19,7 +19,9 @@ from typing import Protocol, cast
 import httpx
 import pytest
 
+from fairgate.domain.access import Role, Scope
 from fairgate.domain.windows import DAY
+from fairgate.entrypoints.desk.lifeline import settings_line, settings_of_line
 from fairgate.language.pack_file import load_pack
 from fairgate.settings import read_settings
 from fairgate.wiring import pack_folder
@@ -313,3 +315,44 @@ def test_the_ban_memory_is_asked_for_as_the_page_says(service: Service) -> None:
         .replace("curl", 'curl -H "Authorization: Bearer $FAIRGATE_KEY"')
     )
     assert json.loads(service.type(asked)) == {"tokens": 0, "waiting": []}
+
+
+def test_people_are_let_in_and_changed_as_the_page_says(tmp_path: Path) -> None:
+    """What asks for a password twice at a terminal reads it from the input here, as the page says that it can."""
+    made = make_service(tmp_path, free_port())
+    asks = re.compile(r"(?m)^(fairgate people (?:add|password) .*)$")
+
+    def typed(containing: str) -> str:
+        script = block("people.md", containing)
+        return made.type(asks.sub(r"echo 'nine tall cranes' | \1 --password-stdin", script), tmp_path / "service")
+
+    assert "Ann may log in as admin." in typed("add Ann --role admin")
+    told = typed("people role Bob lead")
+    assert re.search(r"Bob +reviewer +active +password ", told)
+    assert told.count("Bob ") >= 6
+    assert "Bob" not in typed("--what person.role")
+    assert "person.role" in typed("--what person.role")
+
+
+def test_the_settings_of_people_are_as_the_page_says(tmp_path: Path) -> None:
+    path = tmp_path / "fairgate.toml"
+    path.write_text(block("people.md", "without_totp"))
+    assert read_settings(path).people.without_totp == [Role.READER]
+    path.write_text(block("people.md", 'url = "https') + block("people.md", "[people.oidc]"))
+    settings = read_settings(path)
+    oidc = settings.people.oidc
+    assert settings_of_line(settings_line(settings)) == settings  # as a door gives them to its desk
+    assert oidc is not None
+    assert oidc.roles == {"abuse-leads": Role.LEAD, "abuse": Role.REVIEWER}
+
+
+def test_the_roles_are_as_the_page_says() -> None:
+    rows = dict(re.findall(r"(?m)^\| `(\w+)` \| (.*) \|$", (HOW_TO / "people.md").read_text("utf-8")))
+    assert list(rows) == list(Role)
+    named = {role: set(re.findall(r"`(\w+)`", rows[role])) for role in Role}
+    assert named[Role.READER] == Role.READER.scopes
+    assert named[Role.REVIEWER] == Role.REVIEWER.scopes
+    assert named[Role.LEAD] == Role.LEAD.scopes - Role.REVIEWER.scopes
+    assert named[Role.INVESTIGATOR] == Role.INVESTIGATOR.scopes - Role.REVIEWER.scopes
+    assert named[Role.ENGINEER] == Role.ENGINEER.scopes
+    assert Role.ADMIN.scopes == set(Scope)

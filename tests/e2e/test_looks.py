@@ -23,10 +23,11 @@ from tests.e2e.doors import client_of
 from tests.e2e.test_appeals import Service, desk_is_back, refusal, told
 from tests.e2e.test_cases import KEYS, LABELS, opened, seen
 from tests.support import NOW, PACK
+from tests.unit.entrypoints.test_desk_people import DOER
 
 PASSWORD = "seven grey herons"
-PEOPLE = {"Ada": Role.REVIEWER, "Bo": Role.REVIEWER, "Cy": Role.REVIEWER, "Lea": Role.LEAD}
-EASY = '[people]\nwithout_totp = ["reviewer", "lead"]'
+PEOPLE = {"Ada": Role.INVESTIGATOR, "Bo": Role.REVIEWER, "Cy": Role.REVIEWER, "Lea": Role.LEAD}
+EASY = '[people]\nwithout_totp = ["reviewer", "investigator", "lead"]'
 BAN = {"outcome": "bad", "why": "one of thirty", "reasons": ["burst"], "actions": [{"action": "ban"}]}
 BENIGN = {"outcome": "benign", "why": "a friend of mine"}
 #: A gold case comes in the place of three in a hundred: that none does so often happens to nobody.
@@ -45,7 +46,7 @@ def let_in(service: Service) -> None:
     kept = passwords.hashed(PASSWORD)
     with open_api_keys(service.settings.data / "keys.db") as keys, open_records(service.settings.data) as records:
         for name, role in PEOPLE.items():
-            staff.add(records.people, keys, staff.new_person(name, role, NOW, "test", kept))
+            staff.add(records.people, keys, staff.new_person(name, role, NOW, "test", kept), DOER)
 
 
 @contextmanager
@@ -114,7 +115,7 @@ def test_two_differ_a_lead_decides_and_a_gold_case_shows_who_errs(service: Servi
 
         measures(lea, cy)
     refused = [(each.by, each.more) for each in audited(service.settings) if each.what == Kind.REFUSED]
-    assert refused == [("Bo", more_of(code="barred"))]
+    assert ("Bo", more_of(code="barred")) in refused
 
 
 def slipped_in(reviewer: httpx.Client, other: int) -> Any:  # noqa: ANN401 - JSON

@@ -1,5 +1,6 @@
 """Logging in by a real provider of identities, and what is not believed of one."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,15 +12,19 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from fairgate.domain.access import Role, Scope
+from fairgate.domain.audit import Kind, more_of
+from fairgate.domain.ledger import Subject
 from fairgate.domain.windows import MINUTE, SECOND
 from fairgate.entrypoints import staff
 from fairgate.entrypoints.desk.oidc import SECRET_VARIABLE
+from fairgate.entrypoints.desk.watch import UNKNOWN
 from fairgate.settings import OidcSettings, PeopleSettings
 from fairgate.wiring import open_records
+from tests.e2e.desks import audited
 from tests.e2e.identity_provider import CLIENT, SECRET, Provider
 from tests.support import NOW
 from tests.unit.entrypoints.test_desk_app import Desk, refusal
-from tests.unit.entrypoints.test_desk_people import Browser, let_in
+from tests.unit.entrypoints.test_desk_people import DOER, Browser, let_in
 
 MAPPED = {"abuse leads": Role.LEAD, "abuse": Role.REVIEWER}
 TEMPORARY = "fairgate-oidc"
@@ -47,7 +52,7 @@ def expect(desk: Desk, name: str = "ann@example.com", role: Role = Role.READER, 
     """An admin lets somebody in who is to log in by the provider."""
     with open_records(desk.office.settings.data) as records:
         person = staff.new_person(name, role, desk.clock.now(), "admin", more.get("password"))
-        return staff.add(records.people, desk.office.keys, person).id
+        return staff.add(records.people, desk.office.keys, person, DOER).id
 
 
 def begun(desk: Desk) -> tuple[str, str]:
@@ -128,8 +133,32 @@ def test_who_is_switched_off_is_not_let_in(desk: Desk) -> None:
     person = expect(desk)
     assert logged_in(desk).status_code == 200
     with open_records(desk.office.settings.data) as records:
-        records.people.change(person, lambda there: type(there)(**{**_fields(there), "off": 1}))
+        records.people.change(person, lambda there: type(there)(**{**_fields(there), "off": 1}), DOER)
     assert refusal(logged_in(desk)) == (403, "not_let_in")
+
+
+def test_the_audit_log_has_who_came_by_the_provider_and_who_was_not_let_in(desk: Desk, provider: Provider) -> None:
+    ann = Subject("person", expect(desk))
+    assert logged_in(desk).status_code == 200
+    provider.claims |= {"sub": "2", "email": "zoe@example.com", "groups": ["abuse"]}
+    assert logged_in(desk).status_code == 200
+    provider.claims["groups"] = ["abuse leads"]
+    assert logged_in(desk).status_code == 200
+    provider.claims["groups"] = []
+    assert refusal(logged_in(desk)) == (403, "not_let_in")
+    asyncio.run(desk.office.watch.write())
+    came = more_of(by_oidc=True)
+    rows = [(each.what, each.by, each.about, each.more) for each in audited(desk.office.settings)][-7:]
+    zoe = rows[2][2]
+    assert rows == [
+        (Kind.BOUND, "oidc", ann, ""),
+        (Kind.LOGGED_IN, "ann@example.com", ann, came),
+        (Kind.PERSON_ADDED, "oidc", zoe, more_of(role="reviewer")),
+        (Kind.LOGGED_IN, "zoe@example.com", zoe, came),
+        (Kind.ROLE, "oidc", zoe, more_of(before="reviewer", role="lead")),
+        (Kind.LOGGED_IN, "zoe@example.com", zoe, came),
+        (Kind.NOT_LET_IN, "", Subject("person", UNKNOWN), more_of(times=1)),
+    ]
 
 
 def _fields(person: Any) -> dict[str, Any]:  # noqa: ANN401 - a person

@@ -136,7 +136,9 @@ def code_of(answer: httpx.Response) -> str:
 
 
 def filled(path: str) -> str:
-    return re.sub(r"\{[a-z_]+\}", "7", path)
+    """A path with its parts; where a worker process would be asked, what it is asked for can't be."""
+    impossible = "?days=0" if path.startswith("/v1/quality") else ""
+    return re.sub(r"\{[a-z_]+\}", "7", path) + impossible
 
 
 @pytest.fixture

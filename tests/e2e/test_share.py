@@ -53,10 +53,10 @@ def test_a_request_is_granted_charged_and_settled(share: OpenShare) -> None:
     assert set(answer.json()) == {"grant", "estimate"}
     assert answer.json()["estimate"] == 100 + 2 * 50
     grant = answer.json()["grant"]
-    assert share.post("charge", grant=grant, output=30).json() == {"charged": True}
-    assert share.post("charge", grant=grant, output=30).json() == {"charged": False}
-    assert share.post("charge", grant=grant, output=20).json() == {"charged": False}
-    assert share.post("charge", grant=grant, output=70).json() == {"charged": True}
+    assert share.post("charge", grant=grant, output=30).json() == {"charged": True, "stop": False}
+    assert share.post("charge", grant=grant, output=30).json() == {"charged": False, "stop": False}
+    assert share.post("charge", grant=grant, output=20).json() == {"charged": False, "stop": False}
+    assert share.post("charge", grant=grant, output=70).json() == {"charged": True, "stop": False}
     assert share.pool()["used"] == 100 + 2 * 70
     assert share.post("settle", grant=grant, input=100, output=80, cached=50).json() == {"settled": True}
     assert share.pool()["used"] == pytest.approx(50 + 50 * 0.1 + 2 * 80)
@@ -72,7 +72,7 @@ def test_what_has_ended_ends_once(share: OpenShare) -> None:
     for grant in (settled, aborted):
         assert share.post("settle", grant=grant, input=500, output=500).json() == {"settled": False}
         assert share.post("abort", grant=grant).json() == {"aborted": False}
-        assert share.post("charge", grant=grant, output=9_999).json() == {"charged": False}
+        assert share.post("charge", grant=grant, output=9_999).json() == {"charged": False, "stop": False}
     assert share.pool()["used"] == used
 
 
@@ -88,9 +88,9 @@ def test_charges_come_in_batches_and_one_unknown_grant_spoils_no_other(share: Op
     one, two = share.granted(), share.granted()
     charges = [{"grant": one, "output": 60}, {"grant": "unknown", "output": 5}, {"grant": two, "output": 70}]
     answer = share.client.post("/v1/share/charge", json=charges)
-    assert (answer.status_code, answer.json()) == (200, {"charged": 2})
+    assert (answer.status_code, answer.json()) == (200, {"charged": 2, "stop": []})
     assert share.pool()["used"] == 2 * 100 + 2 * (60 + 70)
-    assert share.client.post("/v1/share/charge", json=[]).json() == {"charged": 0}
+    assert share.client.post("/v1/share/charge", json=[]).json() == {"charged": 0, "stop": []}
     many = share.client.post("/v1/share/charge", json=[{"grant": "x", "output": 1}] * 1_001)
     assert many.status_code == 400
 
@@ -104,7 +104,7 @@ def test_a_client_that_never_settles_is_counted_as_estimated_and_its_place_is_fr
         kept = share.granted("alive")
         for output in range(1, 6):
             time.sleep(0.15)
-            assert share.post("charge", grant=kept, output=output).json() == {"charged": True}
+            assert share.post("charge", grant=kept, output=output).json() == {"charged": True, "stop": False}
         assert share.post("settle", grant=kept, input=1, output=1).json() == {"settled": True}
 
 

@@ -109,6 +109,29 @@ def test_who_is_suspended_is_denied_within_seconds_and_let_in_again_by_the_undo(
         soon(sidecar, "a", 200)
 
 
+def test_what_somebody_is_writing_when_they_are_suspended_is_to_be_cut_off(tmp_path: Path) -> None:
+    with both(tmp_path) as (_, client, sidecar), sidecar.client as share:
+        grants = {
+            each: share.post("/v1/share/acquire", json={**ASKED, "account": each, "max_output": 100}).json()["grant"]
+            for each in ("a", "b")
+        }
+
+        def charged(output: int) -> list[str]:
+            told = [{"grant": grant, "output": output} for grant in grants.values()]
+            stop: list[str] = share.post("/v1/share/charge", json=told).json()["stop"]
+            return stop
+
+        assert charged(1) == []
+        began = time.monotonic()
+        number = act(client, "a")
+        wait_until(lambda: charged(2) == [grants["a"]])
+        assert time.monotonic() - began < SOON
+        alone = share.post("/v1/share/charge", json={"grant": grants["a"], "output": 3}).json()
+        assert alone == {"charged": True, "stop": True}
+        undo(client, number)
+        wait_until(lambda: charged(4) == [])
+
+
 def test_decisions_of_rules_and_switches_follow_too(tmp_path: Path) -> None:
     with both(tmp_path, "throttled_ceil = 0.5") as (_, client, sidecar):
         throttled = act(client, "t", action="throttle")

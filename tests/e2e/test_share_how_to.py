@@ -60,7 +60,7 @@ def test_the_commands_do_what_the_page_says(page: tuple[OpenShare, str]) -> None
     assert set(answer) == set(shown)
     assert answer["estimate"] == shown["estimate"]
     told = block("share.md", "/v1/share/settle").replace(shown["grant"], answer["grant"])
-    assert typed(told, share, key) == '{"charged":true}{"settled":true}'
+    assert typed(told, share, key) == '{"charged":true,"stop":false}{"settled":true}'
     said = typed(block("share.md", "/v1/share/principal"), share, key)
     assert said == '{"account":"acc_9","applied":true,"version":0}{"pool":"large","capacity":10000.0}'
     looked = typed(block("share.md", "/v1/share/explain"), share, key)

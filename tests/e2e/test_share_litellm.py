@@ -208,6 +208,22 @@ def test_a_client_that_hangs_up_in_a_stream_is_charged_for_what_was_written(gate
     assert 10 <= gateway.used("ann") - before <= 100
 
 
+def test_a_stream_of_an_account_that_may_use_nothing_any_more_is_cut_off(gateway: Gateway) -> None:
+    with ThreadPoolExecutor(1) as some:
+        running = some.submit(gateway.ask, "sk-ben", "slow-1", words=400, stream=True)
+        wait_until(lambda: gateway.share.pool()["in_flight"] == 1)
+        principal = {"account": "ben", "trust": 0.5, "reason": "a test"}
+        assert gateway.share.post("principal", **principal, ceil=0.0).json()["applied"]
+        text = running.result().text
+    assert 0 < text.count("word ") < 400
+    assert "early end" in text
+    wait_until(gateway.quiet)
+    wait_until(lambda: gateway.models.running == 0)
+    assert gateway.ask("sk-ben").status_code == 429
+    assert gateway.share.post("principal", **principal).json()["applied"]
+    assert gateway.ask("sk-ben").status_code == 200
+
+
 def test_a_team_never_hides_its_users_and_a_client_never_names_its_account(gateway: Gateway) -> None:
     before = {name: gateway.used(name) for name in ("ann", "ben", "team:blue")}
     named: dict[str, Any] = {"user": "ben", "metadata": {"fairgate_grant": "1-1", "user_api_key_user_id": "ben"}}

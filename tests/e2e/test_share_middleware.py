@@ -88,6 +88,9 @@ class Gateway:
         with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
             return client.post("/v1/chat/completions", json=asked_for(model, words) | more, headers=headers)
 
+    def others_chat(self) -> httpx.Response:
+        return self.chat("slow", 60, key="sk-ben", stream=True)
+
 
 def asked_for(model: str, words: int) -> dict[str, Any]:
     return {"model": model, "max_tokens": words, "stream_options": {"include_usage": True}}
@@ -104,6 +107,9 @@ class Seen:
 
     def used(self) -> float:
         return float(self.pool().used)
+
+    def bind(self, account: str, ceil: float | None) -> None:
+        self._share.bind(account, ceil)
 
     def quiet(self) -> bool:
         return bool(self.pool().in_flight == 0)
@@ -203,6 +209,26 @@ def test_a_client_that_goes_away_in_a_stream_is_charged_for_what_was_written(tmp
         assert 100 + 2 * 10 <= found.share.used() <= 100 + 2 * 200
         assert found.counts == {"granted": 1, "aborted": 1}
         wait_until(lambda: found.models.running == 0)
+
+
+@both
+def test_a_stream_of_an_account_that_may_use_nothing_any_more_is_cut_off(tmp_path: Path, kind: str) -> None:
+    with through(kind, tmp_path, capacity=100_000.0) as found, ThreadPoolExecutor(2) as some:
+        banned, other = some.submit(found.chat, "slow", 400, stream=True), some.submit(found.others_chat)
+        wait_until(lambda: found.share.pool().in_flight == 2)
+        found.share.bind("ann", 0.0)
+        text = banned.result().text
+        assert text.count("word ") < 400
+        last = text.strip().rpartition("\n\n")[2].splitlines()
+        assert last[0] == "event: error"
+        assert json.loads(last[1].removeprefix("data: "))["error"]["code"] == "busy", "no oracle"
+        assert other.result().text.count("word ") == 60
+        wait_until(found.share.quiet)
+        assert found.counts == {"granted": 2, "aborted": 1, "stopped": 1, "settled": 1}
+        wait_until(lambda: found.models.running == 0)
+        assert found.chat().status_code == 429
+        found.share.bind("ann", None)
+        assert found.chat(words=3, stream=True).text.count("word ") == 3
 
 
 @both

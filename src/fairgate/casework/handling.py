@@ -21,7 +21,7 @@ LONGEST_SNOOZE: Final = 30 * DAY
 #: What ends that somebody is at a case, where they do it.
 _ENDS: Final = frozenset({"released", "snoozed", "escalated", "decided"})
 #: After these it is to be judged anew.
-_ANEW: Final = frozenset({"reopened", "differed"})
+_ANEW: Final = frozenset({"reopened", "referred"})
 
 
 class Hand(NamedTuple):
@@ -115,17 +115,17 @@ def reopened(case: Case, hand: Hand, why: str) -> Step:
     return _step(case, hand, "reopened", why, state=CaseState.OPEN, verdict=None, snoozed_until=0)
 
 
-def differed(case: Case, hand: Hand, words: Sequence[tuple[str, Word]]) -> Step:
-    """Two who looked at what was decided don't say the same, so it waits for somebody who leads, and is neither.
+def referred(case: Case, hand: Hand, words: Sequence[tuple[str, Word]]) -> Step:
+    """It waits for somebody who leads, and is neither of the two who looked at what was decided: they don't agree.
 
-    The same where they do, and it is too doubtful nevertheless.
+    Or they do, and nevertheless it is too doubtful, or nothing that the second may do.
     """
     if case.state != CaseState.DECIDED:
         raise CaseStands(case.number, "not_decided", "it is open: nobody has to look at what was decided")
     barred = tuple(dict.fromkeys((*case.barred, *(by for by, _ in words))))
     said = " | ".join(f"{by}: {judged(word)}" for by, word in words)
     changes = {"state": CaseState.OPEN, "verdict": None, "escalated": True, "snoozed_until": 0, "barred": barred}
-    return _step(case, hand, "differed", said, **changes)
+    return _step(case, hand, "referred", said, **changes)
 
 
 def confirmed(case: Case, hand: Hand) -> Step:
@@ -163,7 +163,7 @@ def rounds(history: Sequence[Happening]) -> int:
 def handed_up(history: Sequence[Happening]) -> bool:
     """Whether it is open because two who looked at it did not say the same."""
     turns = [each.what for each in history if each.what in _ANEW or each.what == "decided"]
-    return turns[-1:] == ["differed"]
+    return turns[-1:] == ["referred"]
 
 
 def began(history: Sequence[Happening], by: str, lasts: int) -> int | None:

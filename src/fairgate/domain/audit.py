@@ -19,7 +19,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Kind(StrEnum):
-    """What was done. `asked` and those after it are the desk's own; the rest is read from the log."""
+    """What was done. What is about lists, switches, actions, erasures and packs is read from the log."""
 
     ASKED = "query.asked"
     ASKED_PERSONAL = "query.asked_personal"
@@ -39,6 +39,20 @@ class Kind(StrEnum):
     ERASED = "erased"
     PACK_LIVE = "pack.live"
     ACKNOWLEDGED = "audit.acknowledged"
+    LOGGED_IN = "session.begun"
+    LOGGED_OUT = "session.ended"
+    NOT_LET_IN = "session.refused"
+    PERSON_ADDED = "person.added"
+    ROLE = "person.role"
+    PERSON_OFF = "person.off"
+    PERSON_ON = "person.on"
+    REKEYED = "person.password"
+    CODES_TAKEN = "person.codes_taken"
+    CODES_GONE = "person.codes_gone"
+    BOUND = "person.bound_to_oidc"
+    KEY_MADE = "key.made"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
 
 
 #: What counts as reading of personal values.
@@ -62,6 +76,14 @@ class Doing(msgspec.Struct, frozen=True, gc=False):
     case: int | None = None
     sequence: int | None = None
     more: str = ""
+
+
+class Doer(NamedTuple):
+    """Who does something at a time, by the id of an API key or a session where there is one."""
+
+    at: int
+    by: str
+    key: str = ""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

@@ -18,11 +18,10 @@ if TYPE_CHECKING:  # the types of what commands are given must not load what `--
     from datetime import datetime
 
     from fairgate.entrypoints.bulk_command import BulkClient
-    from fairgate.entrypoints.keys_command import Made
+    from fairgate.entrypoints.keys_command import Keyring, Made
     from fairgate.entrypoints.operator import Operator
     from fairgate.entrypoints.people_command import Staff
     from fairgate.entrypoints.sql_command import Form
-    from fairgate.ports.api_keys import ApiKeys
     from fairgate.ports.outbox import Outbox
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -522,18 +521,20 @@ def keys() -> None:
 
 
 def _with_keys(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say which keys; it gets the keys and the time."""
+    """Give a command the options that say which keys; it gets them."""
 
     @_CONFIG
     @click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
     @wraps(command)
     def with_keys(config: Path | None, data: Path | None, **rest: object) -> None:
         from fairgate.backends.embedded.clock import SystemClock
+        from fairgate.entrypoints.keys_command import Keyring
         from fairgate.settings import settings_of
         from fairgate.wiring import open_keys
 
-        with open_keys(settings_of(config, _given(data=data))) as opened:
-            command(opened, SystemClock().now(), **rest)
+        settings = settings_of(config, _given(data=data))
+        with open_keys(settings) as opened:
+            command(Keyring(opened, settings.data, SystemClock().now(), getpass.getuser()), **rest)
 
     return with_keys
 
@@ -542,50 +543,61 @@ def _with_keys(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--scope", "scopes", multiple=True, required=True, help="What the key is for; again for several.")
 @click.option("--name", required=True, help="Who uses it, such as signup-service.")
 @click.option("--for", "length", default="", help='How long it works, such as "90d" (default: until it is revoked).')
-@_CONFIG
-@click.option("--data", type=_FOLDER, help="Where log and keys are kept.")
-def keys_create(config: Path | None, data: Path | None, scopes: tuple[str, ...], name: str, length: str) -> None:
+@_with_keys
+def keys_create(ring: Keyring, scopes: tuple[str, ...], name: str, length: str) -> None:
     """Make a key. Its text is printed this once; what is kept can't be turned back into it."""
-    from fairgate.backends.embedded.clock import SystemClock
+    from fairgate.domain.audit import Kind
     from fairgate.entrypoints import keys_command, staff
-    from fairgate.settings import settings_of
-    from fairgate.wiring import existing_records, open_keys
+    from fairgate.wiring import existing_records
 
-    settings = settings_of(config, _given(data=data))
-    with open_keys(settings) as opened, existing_records(settings.data) as records:
+    with existing_records(ring.data) as records:
         staff.check_key_name(records.people if records is not None else None, name)
-        _show_made(keys_command.create(opened, SystemClock().now(), name, scopes, length))
+    made = keys_command.create(ring.keys, ring.now, name, scopes, length)
+    _show_made(made)
+    _warn(keys_command.note(ring, Kind.KEY_MADE, made.key.id, scopes=keys_command.scopes_of(made.key)))
 
 
 @keys.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_with_keys
-def keys_list(opened: ApiKeys, now: int, *, as_json: bool) -> None:
+def keys_list(ring: Keyring, *, as_json: bool) -> None:
     """Show all keys: what they are for, when they end, when they were last used."""
     from fairgate.entrypoints import keys_command
 
-    click.echo(keys_command.as_json(opened, now) if as_json else keys_command.as_table(opened, now))
+    shown = keys_command.as_json if as_json else keys_command.as_table
+    click.echo(shown(ring.keys, ring.now))
 
 
 @keys.command("rotate")
 @click.argument("key_id", metavar="ID")
 @click.option("--grace", default="24h", show_default=True, help="How long the old key goes on working; at most 30d.")
 @_with_keys
-def keys_rotate(opened: ApiKeys, now: int, key_id: str, grace: str) -> None:
+def keys_rotate(ring: Keyring, key_id: str, grace: str) -> None:
     """Make a key that follows the key ID: the same name, scopes and length of life."""
+    from fairgate.domain.audit import Kind
     from fairgate.entrypoints import keys_command
 
-    _show_made(keys_command.rotate(opened, now, key_id, grace))
+    made = keys_command.rotate(ring.keys, ring.now, key_id, grace)
+    _show_made(made)
+    _warn(keys_command.note(ring, Kind.KEY_ROTATED, key_id, made=made.key.id))
 
 
 @keys.command("revoke")
 @click.argument("key_id", metavar="ID")
 @_with_keys
-def keys_revoke(opened: ApiKeys, now: int, key_id: str) -> None:
+def keys_revoke(ring: Keyring, key_id: str) -> None:
     """End the key ID at once."""
+    from fairgate.domain.audit import Kind
     from fairgate.entrypoints import keys_command
 
-    click.echo(keys_command.revoke(opened, now, key_id))
+    click.echo(keys_command.revoke(ring.keys, ring.now, key_id))
+    _warn(keys_command.note(ring, Kind.KEY_REVOKED, key_id))
+
+
+def _warn(words: str) -> None:
+    """Say on stderr what did not work beside what did."""
+    if words:
+        click.echo(words, err=True)
 
 
 def _show_made(made: Made) -> None:
@@ -613,7 +625,7 @@ def _with_people(command: Callable[..., None]) -> Callable[..., None]:
 
         settings = settings_of(config, _given(data=data))
         with open_keys(settings) as keys, open_records(settings.data) as records:
-            command(Staff(records.people, keys, SystemClock().now()), **rest)
+            command(Staff(records.people, keys, SystemClock().now(), getpass.getuser()), **rest)
 
     return with_people
 

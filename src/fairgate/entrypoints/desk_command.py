@@ -37,6 +37,7 @@ from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
 from fairgate.entrypoints.desk.second_looks import SecondLooks
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.upkeep import Upkeep
+from fairgate.entrypoints.desk.watch import Watch
 from fairgate.entrypoints.desk.workers import Workers, scratch_of
 from fairgate.entrypoints.http_server import listening_at, server_for, stop_on_signals
 from fairgate.entrypoints.passes import passes_of
@@ -74,7 +75,7 @@ def run(settings: Settings) -> int:
         audit = DeskAudit(records)
         asyncio.run(audit.take_over(desk / DESK_FILE))
         door = AtTheDoor(settings.door, passes_of(settings, clock))
-        sessions = Sessions(settings, records)
+        sessions, watch = Sessions(settings, records), Watch(records)
         secrets = partial(secrets_of, settings.data, make=False)
         outcomes = Outcomes(records, door, meters)
         labelling = Labelling(settings.data, records, door)
@@ -94,7 +95,8 @@ def run(settings: Settings) -> int:
             door=door,
             keys=keys,
             sessions=sessions,
-            front=Front(settings, records, sessions),
+            watch=watch,
+            front=Front(settings, records, sessions, watch),
             oidc=Oidc(settings, clock),
             hearing=Hearing(settings, records, audit, door, labelling),
             caseroom=caseroom,

@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 
 from fairgate.domain.access import ApiKey, Scope
-from fairgate.domain.errors import BadRequest, NoSuchKey
+from fairgate.domain.audit import Doing, Kind, more_of
+from fairgate.domain.errors import BadRequest, NoSuchKey, RecordsUnavailable
 from fairgate.domain.event import moment
+from fairgate.domain.ledger import Subject
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints.access import REFRESH_SECONDS, new_key
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.problems import one_of
 from fairgate.ports.api_keys import ApiKeys
+from fairgate.wiring import existing_records
 
 #: A key that is rotated should end some day.
 LONGEST_GRACE = 30 * DAY
@@ -24,11 +28,22 @@ _COLUMNS = ("id", "name", "scopes", "state", "created", "expires", "last used", 
 
 
 @dataclass(frozen=True, slots=True)
+class Keyring:
+    """The API keys of a data folder, at a time, and who is at them."""
+
+    keys: ApiKeys
+    data: Path
+    now: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
-    """A key's text, which is never shown again, and what to say of it."""
+    """A key's text, which is never shown again, what to say of it, and what is kept of it."""
 
     text: str
     words: str
+    key: ApiKey
 
 
 class _Shown(msgspec.Struct):
@@ -53,7 +68,7 @@ def create(keys: ApiKeys, now: int, name: str, scopes: Sequence[str], length: st
     expires = now + _length(length, "--for") if length else None
     text, key = new_key(_name(name), _scopes(scopes), now, expires)
     keys.add(key)
-    return Made(text, f"{_made(key)} {_SOON}")
+    return Made(text, f"{_made(key)} {_SOON}", key)
 
 
 def rotate(keys: ApiKeys, now: int, key_id: str, grace: str) -> Made:
@@ -69,13 +84,29 @@ def rotate(keys: ApiKeys, now: int, key_id: str, grace: str) -> Made:
     text, key = new_key(old.name, old.scopes, now, expires, rotated_from=old.id)
     keys.rotate(key_id, key, now + wait)
     ends = now + wait if old.expires is None else min(old.expires, now + wait)
-    return Made(text, f"{_made(key)} {key_id} works until {_minute(ends)} UTC. {_SOON}")
+    return Made(text, f"{_made(key)} {key_id} works until {_minute(ends)} UTC. {_SOON}", key)
 
 
 def revoke(keys: ApiKeys, now: int, key_id: str) -> str:
     """End a key at once; returns what to say of it. Raises `NoSuchKey` or `KeyEnded`."""
     keys.revoke(key_id, now)
     return f"Revoked {key_id}. {_SOON}"
+
+
+def note(ring: Keyring, what: Kind, key_id: str, **facts: str) -> str:
+    """Note in the audit log what was done about a key; returns what to warn of where that can't be.
+
+    Where there are no records yet nothing is noted. What was done stays done: a key that others may have seen must end
+    also while the records can't be used.
+    """
+    doing = Doing(ring.now, ring.by, "", what, Subject("api_key", key_id), more=more_of(**facts) if facts else "")
+    try:
+        with existing_records(ring.data) as records:
+            if records is not None:
+                records.audit.append([doing])
+    except RecordsUnavailable as error:
+        return f"This does not stand in the audit log. {error}"
+    return ""
 
 
 def as_table(keys: ApiKeys, now: int) -> str:
@@ -107,7 +138,12 @@ def as_json(keys: ApiKeys, now: int) -> str:
 
 def _row(key: ApiKey, now: int) -> tuple[str, ...]:
     times = (_minute(key.created), _minute(key.expires), _minute(key.last_used))
-    return (key.id, key.name, ",".join(_in_order(key)), key.state(now), *times, key.rotated_from or "-")
+    return (key.id, key.name, scopes_of(key), key.state(now), *times, key.rotated_from or "-")
+
+
+def scopes_of(key: ApiKey) -> str:
+    """A key's scopes as one text."""
+    return ",".join(_in_order(key))
 
 
 def _in_order(key: ApiKey) -> list[str]:

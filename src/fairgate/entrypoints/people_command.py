@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from fairgate.domain.access import Role
+from fairgate.domain.audit import Doer
 from fairgate.domain.errors import BadRequest, NoSuchPerson
 from fairgate.domain.event import moment
 from fairgate.domain.people import Person
@@ -21,11 +22,17 @@ _COLUMNS = ("id", "name", "role", "state", "logs in by", "created", "by")
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """The people and API keys of an installation, at a time."""
+    """The people and API keys of an installation, at a time, and who is at them."""
 
     people: People
     keys: ApiKeys
     now: int
+    by: str
+
+    @property
+    def doer(self) -> Doer:
+        """What the audit log has of who is at them."""
+        return Doer(self.now, self.by)
 
 
 def add(staff_: Staff, name: str, role: str, password: Callable[[], str] | None) -> str:
@@ -35,7 +42,8 @@ def add(staff_: Staff, name: str, role: str, password: Callable[[], str] | None)
     """
     given, wanted = _role(role), staff.check_name(name)
     kept = None if password is None else _hash(password(), wanted)
-    person = staff.add(staff_.people, staff_.keys, staff.new_person(wanted, given, staff_.now, _BY, kept))
+    person = staff.new_person(wanted, given, staff_.now, _BY, kept)
+    staff.add(staff_.people, staff_.keys, person, staff_.doer)
     return f"{person.name} may log in as {person.role}. Door and desk are no longer open to everyone on this machine."
 
 
@@ -94,7 +102,7 @@ def _row(person: Person) -> tuple[str, ...]:
 
 
 def _change(staff_: Staff, name: str, how: Callable[[Person], Person], words: str) -> str:
-    person = staff_.people.change(_named(staff_, name).id, how)
+    person = staff_.people.change(_named(staff_, name).id, how, staff_.doer)
     return f"{person.name} {words}. Whatever sessions they had before are over."
 
 

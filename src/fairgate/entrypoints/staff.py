@@ -5,6 +5,7 @@ import string
 from typing import Final
 
 from fairgate.domain.access import Role
+from fairgate.domain.audit import Doer
 from fairgate.domain.errors import BadRequest, NameTaken
 from fairgate.domain.people import LONGEST_NAME, Person, folded, is_name
 from fairgate.entrypoints.access import new_key
@@ -30,7 +31,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def add(people: People, keys: ApiKeys, person: Person) -> Person:
+def add(people: People, keys: ApiKeys, person: Person, doer: Doer) -> Person:
     """Let somebody new in, and return them. Raises `BadRequest` and `NameTaken`, and what the stores raise.
 
     What people did is told by their names, so a name is nobody else's: no other person's and no API key's, also of one
@@ -46,7 +47,7 @@ def add(people: People, keys: ApiKeys, person: Person) -> Person:
     if not there:  # before there is a person: it must not be open for a moment beside one
         _, closing = new_key(CLOSING_KEY, frozenset(), person.created, person.created)
         keys.add(closing)
-    if not people.add(person):
+    if not people.add(person, doer):
         raise NameTaken(person.name, "somebody else's name")
     return person
 

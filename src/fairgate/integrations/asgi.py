@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -29,7 +29,13 @@ Ask: TypeAlias = Callable[[Scope, bytes], Asked | None]
 
 #: Where models are called, in the interfaces of OpenAI and Anthropic.
 PATHS: Final = ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages")
+#: The last event of a stream that is cut off, as the clients of both interfaces read it.
+_CUT_OFF: Final = (
+    b'event: error\ndata: {"type":"error","error":{"type":"busy","code":"busy",'
+    b'"message":"This answer has come to an early end. Please try again later."}}\n\n'
+)
 _FAILED = 400
+_T = TypeVar("_T")
 _STATUS = {"too_large": 413, "no_such_model": 404, "unavailable": 503}
 _WORDS = {
     "too_large": "This request is larger than any that is taken.",
@@ -174,7 +180,7 @@ class _Client:
 
     def _following(self) -> asyncio.Task[Message]:
         if self._next is None:
-            self._next = asyncio.ensure_future(_coroutine(self._receive))
+            self._next = asyncio.ensure_future(_coroutine(self._receive()))
         return self._next
 
 
@@ -188,13 +194,25 @@ class _Passing:
         self._meter = Meter(count, streams=False)
         self._status = 0
         self._whole = False
+        self._answering: asyncio.Future[None] | None = None
+        self._stopped = False
 
     async def run(self, app: App, scope: Scope, receive: Receive) -> None:
         """Let the application answer; whatever becomes of it, the grant ends."""
+        answering = self._answering = asyncio.ensure_future(_coroutine(app(scope, receive, self._pass)))
         try:
-            await app(scope, receive, self._pass)
+            await asyncio.wait({answering})
+        except asyncio.CancelledError:
+            answering.cancel()
+            await asyncio.wait({answering})
+            raise
         finally:
+            self._answering = None  # its error leads back here: what it was reading from a model is let go of at once
             await asyncio.shield(self._end())
+        if self._stopped:
+            await self._send({"type": "http.response.body", "body": _CUT_OFF, "more_body": False})
+        else:
+            await answering
 
     async def _pass(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -203,10 +221,19 @@ class _Passing:
             self._meter = Meter(self._count, streams=streams)
         elif message["type"] == "http.response.body":
             self._meter.take(message.get("body", b""))
+            self._whole = not message.get("more_body", False)
             if self._meter.streams:
                 self._ticket.charge(self._meter.output)
-            self._whole = not message.get("more_body", False)
-        await self._send(message)
+                if self._ticket.stopped and not (self._whole or self._stopped):
+                    self._stop()
+        if not self._stopped:
+            await self._send(message)
+
+    def _stop(self) -> None:
+        """End whatever writes the answer: while it waits for a model, for it lets go of that at once then."""
+        self._stopped = True
+        if self._answering is not None:
+            asyncio.get_running_loop().call_soon(self._answering.cancel)
 
     async def _end(self) -> None:
         """What came whole is settled as it says; what failed, or came to an early end, as far as it went."""
@@ -218,8 +245,8 @@ class _Passing:
             await self._ticket.abort()
 
 
-async def _coroutine(receive: Receive) -> Message:
-    return await receive()
+async def _coroutine(awaitable: Awaitable[_T]) -> _T:
+    return await awaitable
 
 
 async def _refuse(send: Send, refused: Refused) -> None:

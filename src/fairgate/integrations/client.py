@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
@@ -79,6 +80,10 @@ class ShareClient(Protocol):
         """Say what was written so far, in all; it may be reported a little later, together with others."""
         ...
 
+    def stopped(self, grant: str) -> bool:
+        """Whether what a grant writes must be cut off, as far as is known: it is told with what it is charged."""
+        ...
+
     async def settle(self, grant: str, usage: Usage) -> None:
         """Say what was used. Raises `ShareUnreachable`."""
         ...
@@ -117,6 +122,11 @@ class InProcess:
         if isinstance(found, Grant) and found.charge(output):
             self._driver.touched()
 
+    def stopped(self, grant: str) -> bool:
+        """See `ShareClient`."""
+        found = self._driver.share.open(grant)
+        return isinstance(found, Grant) and found.stopped
+
     async def settle(self, grant: str, usage: Usage) -> None:
         """See `ShareClient`."""
         found = self._driver.share.open(grant)
@@ -151,6 +161,10 @@ class Sidecar:
             base_url=url, headers=headers, limits=limits, transport=transport, trust_env=False
         )
         self._charges: dict[str, int] = {}
+        #: Grants that are to be cut off, until they have ended.
+        self._stopped: set[str] = set()
+        #: Those of the report that is under way which have not ended meanwhile.
+        self._asked_of: set[str] = set()
         self._reporting: asyncio.Task[None] | None = None
         self._paused_until = -math.inf
 
@@ -182,9 +196,13 @@ class Sidecar:
         if self._reporting is None:
             self._reporting = asyncio.get_running_loop().create_task(self._report())
 
+    def stopped(self, grant: str) -> bool:
+        """See `ShareClient`."""
+        return grant in self._stopped
+
     async def settle(self, grant: str, usage: Usage) -> None:
         """See `ShareClient`."""
-        self._charges.pop(grant, None)
+        self._forget(grant)
         body = {
             "grant": grant,
             "input": usage.input,
@@ -196,7 +214,7 @@ class Sidecar:
 
     async def abort(self, grant: str, output: int) -> None:
         """See `ShareClient`."""
-        self._charges.pop(grant, None)
+        self._forget(grant)
         _told(await self._post("/v1/share/abort", {"grant": grant, "output": output}))
 
     async def close(self) -> None:
@@ -212,10 +230,22 @@ class Sidecar:
             while self._charges:
                 some = [(grant, self._charges.pop(grant)) for grant in list(self._charges)[:_BATCH]]
                 with suppress(ShareUnreachable):
-                    _told(await self._post("/v1/share/charge", [{"grant": grant, "output": n} for grant, n in some]))
+                    await self._charge(some)
                 await asyncio.sleep(CHARGE_SECONDS)
         finally:
             self._reporting = None
+
+    async def _charge(self, some: Sequence[tuple[str, int]]) -> None:
+        self._asked_of = {grant for grant, _ in some}
+        answer = await self._post("/v1/share/charge", [{"grant": grant, "output": n} for grant, n in some])
+        _told(answer)
+        stop = _json(answer).get("stop")
+        self._stopped |= self._asked_of.intersection(stop if isinstance(stop, list) else ())
+
+    def _forget(self, grant: str) -> None:
+        self._charges.pop(grant, None)
+        self._stopped.discard(grant)
+        self._asked_of.discard(grant)
 
     async def _post(self, path: str, body: object, seconds: float = 0.0) -> httpx.Response:
         timeout = httpx.Timeout(seconds + _ANSWER_SECONDS, connect=_CONNECT_SECONDS)

@@ -36,6 +36,11 @@ class Ticket:
             if self.grant is not None:
                 self._client.charge(self.grant, output)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether what it writes must be cut off: its account may use nothing any more."""
+        return self.open and self.grant is not None and self._client.stopped(self.grant)
+
     async def settle(self, usage: Usage) -> None:
         """Say what was used."""
         if self._end("settled"):
@@ -55,6 +60,8 @@ class Ticket:
     def _end(self, how: str) -> bool:
         if not self.open:
             return False
+        if self.stopped:
+            self._gate.counts["stopped"] += 1
         self.open = False
         self._gate.counts[how] += 1
         return self.grant is not None
@@ -65,7 +72,7 @@ class Gate:
 
     `fail` says what happens while nobody can be asked: `open` lets requests pass unasked, `closed` lets none. The
     first of an outage and its end are logged, and all are counted in `counts`: granted, denied, failed_open,
-    failed_closed, settled, aborted, and lost, for what was used and could not be told.
+    failed_closed, settled, aborted, stopped for what was cut off, and lost, for what was used and could not be told.
     """
 
     def __init__(self, client: ShareClient, fail: Fail) -> None:

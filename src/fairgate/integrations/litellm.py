@@ -136,6 +136,8 @@ class FairShareHook(CustomLogger):  # type: ignore[misc] # LiteLLM's types are n
                 if ticket is not None:
                     _measure(meter, chunk)
                     ticket.charge(meter.output)
+                    if ticket.stopped:
+                        raise HTTPException(429, {"error": "this answer has come to an early end", "code": "busy"})
                 yield chunk
             whole = True
         finally:

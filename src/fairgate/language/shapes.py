@@ -22,6 +22,7 @@ class Misfit(NamedTuple):
 _TAKES: Mapping[type[inspect.Type], tuple[tuple[type, ...], str]] = {
     inspect.StrType: ((str,), "a text"),
     inspect.LiteralType: ((str,), "a text"),
+    inspect.EnumType: ((str,), "a text"),
     inspect.IntType: ((int,), "a whole number"),
     inspect.FloatType: ((int, float), "a number"),
     inspect.BoolType: ((bool,), "true or false"),
@@ -63,8 +64,8 @@ def misfits(value: object, shape: inspect.Type, path: Path = ()) -> Iterator[Mis
                 yield from misfits(each, item_type, (*path, index))
         case inspect.IntType() | inspect.FloatType(), int() | float():
             yield from _number(value, fitting, path)
-        case inspect.LiteralType(values=words), _ if value not in words:
-            yield Misfit(path, f"`{value}` is not one of the words for this", one_of(str(value), map(str, words)))
+        case inspect.LiteralType() | inspect.EnumType(), _:
+            yield from _word(value, fitting, path)
 
 
 def limits_of(shape: inspect.IntType | inspect.FloatType) -> str:
@@ -84,6 +85,12 @@ def _number(value: float, shape: inspect.IntType | inspect.FloatType, path: Path
         and (shape.lt is None or value < shape.lt)
     ):
         yield Misfit(path, f"this must be {limits_of(shape)}")
+
+
+def _word(value: object, shape: inspect.LiteralType | inspect.EnumType, path: Path) -> Iterator[Misfit]:
+    words = shape.values if isinstance(shape, inspect.LiteralType) else tuple(each.value for each in shape.cls)
+    if value not in words:
+        yield Misfit(path, f"`{value}` is not one of the words for this", one_of(str(value), map(str, words)))
 
 
 def _bare(shape: inspect.Type) -> inspect.Type:

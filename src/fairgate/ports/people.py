@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from fairgate.domain.audit import Doer
 from fairgate.domain.people import Person, Session
 
 
@@ -16,6 +17,7 @@ class Visit(NamedTuple):
 class People(Protocol):
     """Everybody who may log in or ever might, and who is logged in. They stand nowhere else.
 
+    What changes about them, and that they log in and out, stands in the audit log, as one with the change.
     Any number of processes may use them at the same time. Everything raises `RecordsUnavailable` where the data base
     can't be used; nothing is half done then.
     """
@@ -36,11 +38,11 @@ class People(Protocol):
         """Return who this is to the provider of identities; None for nobody."""
         ...
 
-    def add(self, person: Person) -> bool:
+    def add(self, person: Person, doer: Doer) -> bool:
         """Keep somebody new, durably, and return True; False where somebody has the name, the id or `oidc` already."""
         ...
 
-    def change(self, person: str, how: Callable[[Person], Person], keep: str = "") -> Person:
+    def change(self, person: str, how: Callable[[Person], Person], doer: Doer, keep: str = "") -> Person:
         """Change somebody, durably, and return them as they are now. Nobody else can in between; `how` may raise.
 
         Their id, name and time of creation stay. Their sessions end, but the one with the id `keep`, where password,
@@ -65,8 +67,8 @@ class People(Protocol):
         """Note when a session was used last; an earlier time than the noted one changes nothing."""
         ...
 
-    def end(self, token: bytes) -> None:
-        """Forget a session, durably; nothing where there is none."""
+    def end(self, token: bytes, now: int) -> None:
+        """Forget a session that its person ends, durably; nothing where there is none."""
         ...
 
     def sweep(self, idle: int, began: int) -> int:

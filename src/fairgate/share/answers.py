@@ -54,6 +54,10 @@ class Keeper(Protocol):
         """See `Queued.abort`."""
         ...
 
+    def stopped(self, grant: "Grant") -> bool:
+        """See `Grant.stopped`."""
+        ...
+
 
 class Request:
     """What is asked for: the account's node, tokens of the input, the output that is expected, and what that costs."""
@@ -84,6 +88,11 @@ class Grant(Request):
         self.counted = self.estimate
         self.output = 0
         self.touched = now
+
+    @property
+    def stopped(self) -> bool:
+        """Whether its account may use nothing any more: what is being written is to be cut off."""
+        return self._keeper.stopped(self)
 
     def charge(self, output_so_far: int) -> bool:
         """Count what has been written so far, in all: where it is beyond the estimate, that is charged at once.

@@ -29,8 +29,9 @@ class Ceiling:
         return self.level > 0
 
     def take(self, cost: float) -> None:
-        """Take; below zero, give back."""
-        self.level -= cost
+        """Take; below zero, give back: no more than may be saved up, for what was taken before there was a ceiling."""
+        level = self.level - cost
+        self.level = level if cost >= 0 else min(level, max(self.level, self.rate * _SAVES))
 
     @property
     def free_at(self) -> float:

@@ -131,6 +131,10 @@ class LeaseHolder:
         till = self._by_id.pop(grant.id, None)
         return till is not None and till.settle(grant, usage)
 
+    def stopped(self, grant: Grant) -> bool:  # noqa: ARG002 - as its protocol has it
+        """See `Grant.stopped`: a desk gives such an account no more leases, and tells of none that is to be cut off."""
+        return False
+
     def leave(self, queued: Queued) -> bool:
         """See `Queued.abort`."""
         till = self._by_id.get(queued.id)

@@ -183,6 +183,13 @@ class Share:
         del self._by_id[grant.id]
         return settled
 
+    def stopped(self, grant: Grant) -> bool:
+        """See `Grant.stopped`: a ceiling of 0 is on the account, by itself or with its cluster."""
+        account = grant.account
+        standing, cluster = self.standings.get(account, NOBODY), self._of.get(account)
+        ceilings = (self.bounds.get(account), standing.ceil, None if cluster is None else cluster.ceil)
+        return 0.0 in ceilings
+
     def leave(self, queued: Queued) -> bool:
         """See `Queued.abort`."""
         stock = self._by_id.get(queued.id)

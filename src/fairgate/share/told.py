@@ -9,7 +9,7 @@ import msgspec
 from fairgate.share.node import Node
 from fairgate.share.standing import NOBODY, Cluster, Standing
 from fairgate.share.stock import Stock
-from fairgate.share.tree import PROVES, AccountNode, part_of
+from fairgate.share.tree import CLASSES, PROVES, AccountNode
 
 #: Clusters that are told of by name.
 _MOST: Final = 20
@@ -147,9 +147,9 @@ def _who(standing: Standing, cluster: Cluster | None, *, known: bool) -> Iterato
 
 def _class(*, established: bool) -> str:
     if established:
-        part = part_of("established")
+        part = CLASSES["established"]
         return f"Its class is established, which has {part:.0%} of the capacity where all classes want all of it."
-    first, later = part_of("arrivals"), part_of("probation")
+    first, later = CLASSES["arrivals"], CLASSES["probation"]
     return (
         f"Where all classes want all of the capacity its class has {first:.0%} (arrivals) until it has used {PROVES} "
         f"mean requests' worth of a pool, and {later:.0%} (probation) from then on."

@@ -10,16 +10,11 @@ from fairgate.share.ceiling import Ceiling
 from fairgate.share.node import Node
 from fairgate.share.standing import Cluster, Standing
 
-#: What each class weighs in a pool: `part_of` says what that comes to where all want all of it.
-CLASSES: Final = {"established": 0.9, "probation": 0.1, "arrivals": 0.025}
+#: What each class weighs in a pool, which is its part where all want all of it.
+CLASSES: Final = {"established": 0.9, "probation": 0.08, "arrivals": 0.02}
 #: What a newcomer has to use of a pool before it leaves the arrivals for probation, in mean requests.
 PROVES: Final = 5
 _turns = count()
-
-
-def part_of(name: str) -> float:
-    """The part of a pool that a class has where all classes want all of it."""
-    return CLASSES[name] / sum(CLASSES.values())
 
 
 class AccountNode(Node):

@@ -135,9 +135,9 @@ def test_somebody_began_when_they_claimed_it(history: list[tuple[int, str, str]]
     [
         ([], 0, False),
         (["decided"], 0, False),
-        (["decided", "noted", "differed", "noted"], 1, True),
-        (["decided", "differed", "decided"], 1, False),
-        (["decided", "differed", "decided", "reopened"], 2, False),
+        (["decided", "noted", "referred", "noted"], 1, True),
+        (["decided", "referred", "decided"], 1, False),
+        (["decided", "referred", "decided", "reopened"], 2, False),
     ],
 )
 def test_a_case_is_handed_up_until_it_is_decided(turns: list[str], again: int, up: bool) -> None:

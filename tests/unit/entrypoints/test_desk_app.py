@@ -40,6 +40,7 @@ from fairgate.entrypoints.desk.second_looks import SecondLooks
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
+from fairgate.entrypoints.desk.watch import Watch
 from fairgate.entrypoints.desk.workers import Workers
 from fairgate.entrypoints.passes import passes_of
 from fairgate.secret_file import secrets_of
@@ -105,7 +106,7 @@ class Desk:
         secrets_of(folder)
         self.passes = passes_of(settings, clock)
         at_the_door = AtTheDoor(settings.door, self.passes)
-        sessions = Sessions(settings, records)
+        sessions, watch = Sessions(settings, records), Watch(records)
         outcomes = Outcomes(records, at_the_door, meters)
         challengers = open_challengers(settings)
         labelling = Labelling(settings.data, records, at_the_door)
@@ -128,7 +129,8 @@ class Desk:
             hearing=hearing,
             keys=keys,
             sessions=sessions,
-            front=Front(settings, records, sessions),
+            watch=watch,
+            front=Front(settings, records, sessions, watch),
             oidc=Oidc(settings, clock),
             caseroom=caseroom,
             outcomes=outcomes,

@@ -10,7 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from fairgate.domain.access import SESSION, Granted, Role, Scope
+from fairgate.domain.audit import Doer
 from fairgate.domain.bulk import BulkState
+from fairgate.domain.case import Case
 from fairgate.domain.people import Person
 from fairgate.settings import DoorSettings
 from fairgate.wiring import Records, open_records
@@ -18,7 +20,7 @@ from tests.support import NOW, PACK, body, open_pipeline
 from tests.unit.entrypoints.test_desk_app import Desk, refusal
 from tests.unit.entrypoints.test_desk_appeals import granted_by
 from tests.unit.entrypoints.test_desk_bulk import ACCOUNTS, answers, draft, once, state
-from tests.unit.entrypoints.test_desk_cases import BAD, LABELS, Door, there
+from tests.unit.entrypoints.test_desk_cases import BAD, FACTS, LABELS, Door, there
 from tests.unit.entrypoints.test_desk_people import EASY, Browser, let_in, logged_in
 from tests.unit.pipeline.live import answers as decided
 
@@ -57,7 +59,7 @@ def change(records: Records, name: str, **values: Any) -> None:  # noqa: ANN401 
     def how(now: Person) -> Person:
         return replace(now, **values)
 
-    records.people.change(person.id, how)
+    records.people.change(person.id, how, Doer(NOW, "test"))
 
 
 def passed(desk: Desk, door: Door, path: str) -> list[Granted]:
@@ -91,6 +93,26 @@ def test_a_reviewer_acts_on_nobody_but_by_cases(desk: Desk, records: Records, do
     assert refusal(decide(rita, case.number, actions=stranger)) == (422, "not_in_case")
     assert refusal(rita.ask("POST", "/v1/bulk", json={})) == (403, "scope_missing")
     assert door.asked == []
+
+
+def test_to_ban_or_to_act_on_many_takes_more_than_a_reviewer(desk: Desk, records: Records, door: Door) -> None:
+    many = tuple(f"a{number}" for number in range(desk.office.settings.desk.second_person_above + 1))
+    large = records.cases.open(Case(-1, many, FACTS, NOW)).case
+    small = there(records, "z")
+    rita, ban = logged_in(desk, "rita"), [{"action": "ban"}]
+    assert refusal(decide(rita, large.number)) == (403, "scope_missing")
+    benign = {"outcome": "benign", "why": "students", "undo": True}
+    headers = {"if-match": '"2"'}
+    answer = rita.ask("POST", f"/v1/cases/{large.number}/decision", headers, json=benign)
+    assert refusal(answer) == (403, "scope_missing")
+    rita.ask("POST", f"/v1/cases/{large.number}/release", headers)
+    assert refusal(decide(rita, small.number, actions=ban)) == (403, "scope_missing")
+    assert door.asked == []
+    rita.ask("POST", f"/v1/cases/{small.number}/release", headers)
+    lea = logged_in(desk, "lea")
+    lea.ask("POST", f"/v1/cases/{small.number}/claim", {"if-match": '"3"'})
+    decided = lea.ask("POST", f"/v1/cases/{small.number}/decision", {"if-match": '"4"'}, json={**BAD, "actions": ban})
+    assert decided.status_code == 200, decided.text
 
 
 def test_what_is_escalated_is_for_those_who_lead(desk: Desk, records: Records) -> None:

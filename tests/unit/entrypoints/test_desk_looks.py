@@ -133,6 +133,15 @@ def test_what_even_two_leave_too_doubtful_is_for_those_who_lead(desk: Desk, reco
     assert read(desk, case.number, "lea")["case"]["escalated"]
 
 
+def test_what_the_second_may_not_do_is_for_those_who_lead(desk: Desk, records: Records, door: Door) -> None:
+    case = there(records)
+    decided(desk, case, **BAN)
+    told = done(say(desk, given(desk, "shop"), "shop", **BAN))  # may review, and not enforce
+    assert told["actions"] == []
+    assert [each["action"] for each in door.told("/v1/actions/batch")] == ["hold"]
+    assert happened(desk, case.number)[-1] == "referred"
+
+
 def test_a_door_that_fails_leaves_the_look_to_be_done(desk: Desk, records: Records, door: Door) -> None:
     case = there(records)
     decided(desk, case, **BAN)
@@ -247,7 +256,7 @@ def test_where_two_differ_it_is_for_those_who_lead_and_their_word_stands(
     assert (now["state"], now["escalated"], now["verdict"], now["claimed_by"]) == ("open", True, None, None)
     last = file["history"][-1]
     assert (last["what"], last["by"], last["said"]) == (
-        "differed", "bob", "ann: bad, ban: a farm | bob: benign: a friend",
+        "referred", "bob", "ann: bad, ban: a farm | bob: benign: a friend",
     )  # fmt: skip
     assert [(each["by"], each["kind"], each["outcome"], each["action"]) for each in file["looks"]] == [
         ("ann", "ordinary", "bad", "ban"), ("bob", "double", "benign", "allow"),
@@ -318,7 +327,7 @@ def test_a_look_is_said_once(desk: Desk, records: Records, door: Door) -> None:
     assert done(say(desk, second, **BENIGN)) == first  # a double click
     assert refusal(say(desk, second, **BAN)) == (409, "looked")
     assert refusal(say(desk, second, "shop", **BAN)) == (409, "stale")
-    assert happened(desk, case.number).count("differed") == 1
+    assert happened(desk, case.number).count("referred") == 1
     assert [each["action"] for each in door.told("/v1/actions/batch")] == ["hold"]
 
 

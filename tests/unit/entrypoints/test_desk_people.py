@@ -14,6 +14,7 @@ import pyotp
 import pytest
 
 from fairgate.domain.access import Role, Scope
+from fairgate.domain.audit import Doer
 from fairgate.domain.windows import HOUR, MINUTE, SECOND
 from fairgate.entrypoints import passwords, staff
 from fairgate.entrypoints.desk.throttle import FREE_BY_ADDRESS, FREE_BY_NAME, Throttle
@@ -25,6 +26,7 @@ from tests.unit.entrypoints.test_doctor import certificate
 PASSWORD, OTHER = "seven grey herons", "eight black storks"
 #: Each person's name is their role.
 ROLES = tuple(Role)
+DOER = Doer(1, "test")
 EASY = PeopleSettings(without_totp=list(Role))
 
 
@@ -54,7 +56,8 @@ def let_in(desk: Desk, *people: tuple[str, Role]) -> None:
     kept = passwords.hashed(PASSWORD)
     with open_records(desk.office.settings.data) as records:
         for name, role in people:
-            staff.add(records.people, desk.office.keys, staff.new_person(name, role, desk.clock.now(), "test", kept))
+            person = staff.new_person(name, role, desk.clock.now(), "test", kept)
+            staff.add(records.people, desk.office.keys, person, DOER)
     desk.office.access.refresh()
 
 
@@ -253,8 +256,8 @@ def test_all_who_are_not_let_in_get_the_same_answer_for_the_same_work(desk: Desk
     off = ids(desk)["engineer"]
     assert desk.ask("PATCH", f"/v1/people/{off}", by="key", json={}).status_code == 403  # it is more than the key may
     with open_records(desk.office.settings.data) as records:
-        records.people.change(off, lambda there: replaced(there, off=1))
-        records.people.add(staff.new_person("by oidc", Role.READER, 1, "test"))
+        records.people.change(off, lambda there: replaced(there, off=1), DOER)
+        records.people.add(staff.new_person("by oidc", Role.READER, 1, "test"), DOER)
     told, work = set(), set()
     for name, password, code in [
         ("nobody", PASSWORD, ""),
@@ -395,7 +398,7 @@ def test_the_secret_of_codes_is_sealed_for_one_person(desk: Desk) -> None:
         lead, reader = records.people.named("lead"), records.people.named("reader")
         assert lead is not None
         assert reader is not None
-        records.people.change(reader.id, lambda there: replaced(there, totp=lead.totp))
+        records.people.change(reader.id, lambda there: replaced(there, totp=lead.totp), DOER)
     desk.clock.time += 60 * SECOND
     assert refusal(Browser(desk).log_in("reader", code=code_at(desk, codes))) == (401, "not_you")
 

@@ -1,5 +1,6 @@
 """`fairgate keys`, as it is typed; and what a door that runs meanwhile makes of it."""
 
+import getpass
 import json
 import os
 import re
@@ -12,11 +13,16 @@ from click.testing import CliRunner, Result
 
 from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.domain.access import Granted, Scope
+from fairgate.domain.audit import Kind, more_of
 from fairgate.domain.errors import BadRequest
+from fairgate.domain.ledger import Subject
 from fairgate.domain.windows import DAY
 from fairgate.entrypoints import keys_command
 from fairgate.entrypoints.access import Access, Denied
 from fairgate.entrypoints.cli import main
+from fairgate.settings import Settings
+from fairgate.wiring import RECORDS, open_records
+from tests.e2e.desks import audited
 from tests.support import NOW, SetClock
 
 ROOT = Path(__file__).parents[3]
@@ -183,3 +189,30 @@ def test_a_door_that_runs_meanwhile_follows(data: Path) -> None:
         in_another_process("revoke", text[3:11])
         access.refresh()
         assert isinstance(access.check(header, Scope.DECIDE), Denied)
+
+
+def test_what_is_done_about_keys_stands_in_the_audit_log_where_there_is_one(data: Path) -> None:
+    created(data)
+    assert not (data / RECORDS).exists()  # a command about keys does not make it
+    with open_records(data):
+        pass
+    first = created(data, "--scope", "audit")[3:11]
+    second = run(data, "rotate", first).stdout[3:11]
+    assert run(data, "revoke", second).exit_code == 0
+    assert run(data, "revoke", second).exit_code == 1
+    rows = audited(Settings(data=data))
+    assert {each.by for each in rows} == {getpass.getuser()}
+    assert [(each.what, each.about, each.more) for each in rows] == [
+        (Kind.KEY_MADE, Subject("api_key", first), more_of(scopes="decide,audit")),
+        (Kind.KEY_ROTATED, Subject("api_key", first), more_of(made=second)),
+        (Kind.KEY_REVOKED, Subject("api_key", second), ""),
+    ]
+
+
+def test_a_key_ends_also_where_it_can_t_be_noted(data: Path) -> None:
+    key = created(data)[3:11]
+    (data / RECORDS).write_bytes(b"no data base" * 100)
+    result = run(data, "revoke", key)
+    assert (result.exit_code, result.stdout.startswith(f"Revoked {key}.")) == (0, True)
+    assert "This does not stand in the audit log." in result.stderr
+    assert "revoked" in run(data, "list").stdout

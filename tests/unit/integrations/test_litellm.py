@@ -26,6 +26,7 @@ class Told:
         self.answers = list(answers)
         self.asked: list[Asked] = []
         self.told: list[tuple[object, ...]] = []
+        self.stops: set[str] = set()
 
     async def acquire(self, asked: Asked) -> Answer:
         self.asked.append(asked)
@@ -36,6 +37,9 @@ class Told:
 
     def charge(self, grant: str, output: int) -> None:
         self.told.append(("charge", grant, output))
+
+    def stopped(self, grant: str) -> bool:
+        return grant in self.stops
 
     async def settle(self, grant: str, usage: Usage) -> None:
         self.told.append(("settle", grant, usage))

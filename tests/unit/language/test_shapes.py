@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
@@ -7,6 +8,11 @@ from msgspec import inspect
 
 from fairgate.language.places import KEY
 from fairgate.language.shapes import Misfit, misfits
+
+
+class Kind(StrEnum):
+    SMALL = "small"
+    LARGE = "large"
 
 
 class Inner(msgspec.Struct):
@@ -23,6 +29,7 @@ class Outer(msgspec.Struct):
     inner: dict[str, str | Inner] = {}
     words: dict[Literal["x", "y"], int] = {}
     any: list[dict[str, Any]] = []
+    kinds: list[Kind] = []
 
 
 def told(**given: object) -> list[tuple[object, ...]]:
@@ -37,6 +44,7 @@ def told(**given: object) -> list[tuple[object, ...]]:
         {"number": 1.5, "several": ["x", "y"], "when": datetime(2026, 1, 1, tzinfo=UTC)},
         {"inner": {"a": "text", "b": {"word": "a"}}, "words": {"x": 1}, "when": "2026-01-01T00:00:00Z"},
         {"any": [{"x": object()}]},
+        {"kinds": ["small", "large"]},
     ],
 )
 def test_what_fits_converts(given: dict[str, object]) -> None:
@@ -61,6 +69,9 @@ def test_what_fits_converts(given: dict[str, object]) -> None:
         ({"inner": {"a": {}}}, ("inner", "a"), "`word` is missing here"),
         ({"words": {"z": 1}}, ("words", "z", KEY), "`z` is not one of the words for this"),
         ({"any": [5]}, ("any", 0), "this is a number, where a table is needed"),
+        ({"kinds": ["small", "larg"]}, ("kinds", 1), "`larg` is not one of the words for this"),
+        ({"kinds": ["SMALL"]}, ("kinds", 0), "`SMALL` is not one of the words for this"),
+        ({"kinds": [5]}, ("kinds", 0), "this is a number, where a text is needed"),
         ({"other": 1}, ("other", KEY), "there is no `other` here"),
         ({"name": datetime(2026, 1, 1, tzinfo=UTC)}, ("name",), "this is a time, where a text is needed"),
     ],

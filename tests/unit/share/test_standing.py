@@ -90,13 +90,15 @@ def test_a_weak_link_takes_its_likelihood_off() -> None:
     assert got["a"] / got["b"] == pytest.approx(0.4, rel=0.05)
 
 
-def test_classes_have_nine_tenths_and_one_and_either_has_what_the_other_leaves() -> None:
+def test_newcomers_have_a_tenth_together_and_each_class_has_what_the_others_leave() -> None:
     here = Sharing()
     here.known("known", Standing(trust=0.9))
-    here.known("new", Standing(trust=0.9, newcomer=True))
-    got = served(here, ["known", "new"])
-    assert got["new"] / sum(got.values()) == pytest.approx(0.1, abs=0.01)
-    assert served(here, ["new"])["new"] == pytest.approx(60_000, rel=0.02)
+    here.known("proven", Standing(trust=0.9, newcomer=True))
+    served(here, ["proven"], seconds=5)
+    for names, parts in ((["known", "proven"], [0.918, 0.082]), (["known", "proven", "new"], [0.9, 0.08, 0.02])):
+        got = served(here, names, seconds=5)
+        assert [got[name] / sum(got.values()) for name in names] == pytest.approx(parts, abs=0.015)
+    assert served(here, ["proven"])["proven"] == pytest.approx(60_000, rel=0.02)
 
 
 def test_a_newcomer_pays_an_entry_fee_where_others_want_the_same() -> None:
@@ -156,6 +158,30 @@ def test_changing_identities_wins_no_more_than_arrivals_have() -> None:
                 got["stays" if grant.account == "stays" else "churns"] += 1
                 grant.settle(50, 0)
     assert 0.015 < got["churns"] / sum(got.values()) < 0.03
+
+
+def test_what_was_taken_before_a_ceiling_buys_nothing_under_it() -> None:
+    here = Sharing()
+    grant = here.granted("a", 500)
+    assert not grant.stopped
+    here.share.bind("a", 0.0)
+    assert grant.stopped
+    grant.abort()  # most of the estimate is given back
+    assert isinstance(here.ask("a", 1), Queued)
+    here.share.bind("a", None)
+    here.now += 1
+    assert isinstance(here.ask("a", 1), Grant)
+
+
+def test_whoever_may_use_nothing_is_told_to_stop_by_hand_and_with_the_cluster_too() -> None:
+    here = Sharing()
+    grants = [here.granted(each, 10) for each in ("a", "b", "c")]
+    here.known("a", Standing(ceil=0.0))
+    here.known("b", Standing("actor"))
+    here.known("banned", Standing("actor", ceil=0.0))
+    assert [each.stopped for each in grants] == [True, True, False]
+    here.known("c", Standing(ceil=0.001))
+    assert not grants[2].stopped, "little is not nothing"
 
 
 def test_a_ceiling_holds_also_when_capacity_is_idle() -> None:

@@ -71,7 +71,7 @@ def test_a_farm_is_told_as_one() -> None:
         ),
         (
             "Where all classes want all of the capacity its class has 2% (arrivals) until it has used 5 mean requests' "
-            "worth of a pool, and 10% (probation) from then on."
+            "worth of a pool, and 8% (probation) from then on."
         ),
         "It weighs 0.01 there.",
         "A ceiling holds it to 0.50% of the capacity, also when capacity is idle.",

@@ -6,11 +6,13 @@ from typing import Any
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
 
+from fairgate.backends.sql.audit import append_to
 from fairgate.backends.sql.records import Records
 from fairgate.backends.sql.tables import PERSON, PERSON_SESSION
 from fairgate.domain.access import Role
+from fairgate.domain.audit import Doer
 from fairgate.domain.errors import LastAdmin, NoSuchPerson
-from fairgate.domain.people import Person, Session, folded
+from fairgate.domain.people import Person, Session, begun, changed, ended, folded, let_in
 from fairgate.ports.people import People, Visit
 
 _PERSON, _SESSION = PERSON.c, PERSON_SESSION.c
@@ -40,7 +42,7 @@ class SqlPeople(People):
         """See the port."""
         return self._one(select(PERSON).where(_PERSON.oidc == oidc))
 
-    def add(self, person: Person) -> bool:
+    def add(self, person: Person, doer: Doer) -> bool:
         """See the port."""
         like = or_(_PERSON.id == person.id, _PERSON.folded == folded(person.name))
         if person.oidc is not None:
@@ -49,9 +51,10 @@ class SqlPeople(People):
             if connection.execute(select(PERSON).where(like)).first() is not None:
                 return False
             connection.execute(insert(PERSON), _row(person))
+            append_to(connection, [let_in(person, doer)])
             return True
 
-    def change(self, person: str, how: Callable[[Person], Person], keep: str = "") -> Person:
+    def change(self, person: str, how: Callable[[Person], Person], doer: Doer, keep: str = "") -> Person:
         """See the port."""
         with self._records.writing() as connection:
             row = connection.execute(select(PERSON).where(_PERSON.id == person)).one_or_none()
@@ -64,7 +67,9 @@ class SqlPeople(People):
             connection.execute(update(PERSON).where(_PERSON.id == person).values(values))
             if _standing(before) != _standing(after):
                 connection.execute(delete(PERSON_SESSION).where(_SESSION.person == person, _SESSION.id != keep))
-            return _person(connection.execute(select(PERSON).where(_PERSON.id == person)).one())
+            now = _person(connection.execute(select(PERSON).where(_PERSON.id == person)).one())
+            append_to(connection, changed(before, now, doer))
+            return now
 
     def use_step(self, person: str, step: int) -> bool:
         """See the port."""
@@ -76,15 +81,13 @@ class SqlPeople(People):
         """See the port."""
         with self._records.writing() as connection:
             connection.execute(insert(PERSON_SESSION), asdict(session))
+            visit = _visit(connection, session.token)
+            append_to(connection, [] if visit is None else [begun(*visit)])
 
     def visit(self, token: bytes) -> Visit | None:
         """See the port."""
         with self._records.reading() as connection:
-            row = connection.execute(select(PERSON_SESSION).where(_SESSION.token == token)).one_or_none()
-            if row is None:
-                return None
-            whose = connection.execute(select(PERSON).where(_PERSON.id == row.person)).one_or_none()
-            return None if whose is None else Visit(Session(**row._mapping), _person(whose))  # noqa: SLF001 - its public name
+            return _visit(connection, token)
 
     def seen(self, token: bytes, now: int) -> None:
         """See the port."""
@@ -92,10 +95,12 @@ class SqlPeople(People):
             noted = update(PERSON_SESSION).where(_SESSION.token == token, _SESSION.seen < now)
             connection.execute(noted.values(seen=now))
 
-    def end(self, token: bytes) -> None:
+    def end(self, token: bytes, now: int) -> None:
         """See the port."""
         with self._records.writing() as connection:
+            visit = _visit(connection, token)
             connection.execute(delete(PERSON_SESSION).where(_SESSION.token == token))
+            append_to(connection, [] if visit is None else [ended(*visit, now)])
 
     def sweep(self, idle: int, began: int) -> int:
         """See the port."""
@@ -116,6 +121,14 @@ _FIXED = frozenset({"id", "name", "folded", "created", "created_by"})
 def _standing(person: Person) -> tuple[object, ...]:
     """What sessions hang on."""
     return person.password, person.role, person.totp, person.off
+
+
+def _visit(connection: Connection, token: bytes) -> Visit | None:
+    row = connection.execute(select(PERSON_SESSION).where(_SESSION.token == token)).one_or_none()
+    if row is None:
+        return None
+    whose = connection.execute(select(PERSON).where(_PERSON.id == row.person)).one_or_none()
+    return None if whose is None else Visit(Session(**row._mapping), _person(whose))  # noqa: SLF001 - its public name
 
 
 def _check_admins(connection: Connection, before: Person, after: Person) -> None:

@@ -66,7 +66,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
         lifespan=_life(office, failed),
     )
     app.state.office = office
-    answer_problems(app)
+    answer_problems(app, office.watch.refused)
     app.include_router(sql_routes.routes)
     app.include_router(job_routes.routes)
     app.include_router(record_routes.routes)
@@ -97,8 +97,8 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             await office.workers.start()
             remembering = Remembering(office.door, office.workers, office.meters)
             going: tuple[Going, ...] = (
-                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, remembering,
-                office.measuring,
+                office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, office.watch,
+                remembering, office.measuring,
             )  # fmt: skip
             for each in going:
                 task = asyncio.create_task(each.run())

@@ -43,7 +43,7 @@ class Doubts:
     """
 
     def __init__(self, settings: Settings, measuring: Measuring, draw: Random | None = None) -> None:
-        self._on = settings.desk.second_looks
+        self.settings = settings.desk
         self._measuring = measuring
         self._draw = draw or SystemRandom()
 
@@ -66,7 +66,7 @@ class Doubts:
             word=word,
             settles=last,
         )
-        if last or not self._on or hand.by == ANYONE:
+        if last or not self.settings.second_looks or hand.by == ANYONE:
             return First(staged, [look], overrules=last)
         errors = self._measuring.errors(hand.by), self._measuring.others(hand.by)
         found = drawn(case.facts.stake, word, staged, errors, self._draw)

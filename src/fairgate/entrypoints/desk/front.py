@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 from fastapi import Request
 
+from fairgate.domain.audit import Doer
 from fairgate.domain.errors import BadRequest
 from fairgate.domain.people import Person
 from fairgate.domain.windows import SECOND
@@ -15,6 +16,7 @@ from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.sessions import Sessions, SignedIn
 from fairgate.entrypoints.desk.throttle import Throttle
+from fairgate.entrypoints.desk.watch import Watch
 from fairgate.entrypoints.passwords import (
     Sealing,
     check_password,
@@ -43,10 +45,11 @@ class Front:
     get the same answer after the same work.
     """
 
-    def __init__(self, settings: Settings, records: DeskRecords, sessions: Sessions) -> None:
+    def __init__(self, settings: Settings, records: DeskRecords, sessions: Sessions, watch: Watch) -> None:
         self._data = settings.data
         self._records = records
         self._sessions = sessions
+        self._watch = watch
         self._throttle = Throttle()
         self._threads = hashing_threads()
         self._hashing = 0
@@ -58,6 +61,7 @@ class Front:
         self._try(name, address)
         person = await self._records.do(lambda records: records.people.named(name))
         if not await self._is_right(person, password, code) or person is None:
+            self._watch.not_let_in(person)
             _log.info("a log-in was refused")
             raise _wrong()
         self._throttle.succeeded(name, address)
@@ -68,7 +72,7 @@ class Front:
         """Change one's own password. All sessions end, and a new one begins."""
         await self._check_own(signed, old, request)
         kept = await self.hash_of(new, signed.person.name)
-        changed = await self._change(signed.person, lambda person: msgspec.structs.replace(person, password=kept))
+        changed = await self._change(signed, lambda person: msgspec.structs.replace(person, password=kept))
         return await self._sessions.begin(changed, request, by_oidc=False)
 
     async def begin_totp(self, signed: SignedIn, password: str, request: Request) -> tuple[str, str]:
@@ -77,7 +81,7 @@ class Front:
         _check_no_codes(signed.person)
         secret, person = new_totp(), signed.person
         sealed = (await self._sealing()).seal(secret.encode(), person.id.encode())
-        await self._change(person, lambda now: msgspec.structs.replace(now, totp_new=sealed))
+        await self._change(signed, lambda now: msgspec.structs.replace(now, totp_new=sealed))
         return secret, totp_uri(secret, person.name)
 
     async def confirm_totp(self, signed: SignedIn, code: str, request: Request) -> None:
@@ -95,7 +99,7 @@ class Front:
             _check_no_codes(now)
             return msgspec.structs.replace(now, totp=person.totp_new, totp_new=None, step=step)
 
-        await self._change(person, enrol, keep=signed.session.id)
+        await self._change(signed, enrol, keep=signed.session.id)
 
     async def hash_of(self, password: str, name: str) -> str:
         """What is kept of somebody's new password."""
@@ -146,8 +150,10 @@ class Front:
         finally:
             self._hashing -= 1
 
-    async def _change(self, person: Person, how: Callable[[Person], Person], keep: str = "") -> Person:
-        return await self._records.do(lambda records: records.people.change(person.id, how, keep))
+    async def _change(self, signed: SignedIn, how: Callable[[Person], Person], keep: str = "") -> Person:
+        person, granted = signed.person, signed.granted
+        doer = Doer(self._records.clock.now(), granted.by, granted.key)
+        return await self._records.do(lambda records: records.people.change(person.id, how, doer, keep))
 
     async def _opened(self, person: Person, sealed: bytes | None) -> str | None:
         if sealed is None:

@@ -78,15 +78,16 @@ class Judging:
             if done:
                 return Judged(case)
             hand, staged = self._caseroom.hand(granted), follows.staged
+            acts = self.acting(case, follows, granted)
             word = word_of(case, verdict, staged, undo=follows.undo)
             first = self._doubts.first((case, history), word, staged, hand)
             ref = ref_of(case, rounds(history), held=first.holds)
-            actions = await self.act(case, ref, verdict, first.at_once, granted)
+            actions = await self.act(case, ref, verdict, first.at_once, acts)
             undone = 0
             if follows.undo:
-                undone = await self._undo(case, verdict.why, follows.spare, granted, _by_rule)
+                undone = await self._undo(case, verdict.why, follows.spare, acts, _by_rule)
             if first.overrules:
-                undone += await self._undo(case, verdict.why, None, granted, _earlier(case, ref))
+                undone += await self._undo(case, verdict.why, None, acts, _earlier(case, ref))
             labelled = await self._labelling.of_case(case, verdict.outcome, verdict.confidence, granted)
             stored = await self._store(case, replace(deed, keep=first.keep), granted)
             return Judged(stored, actions, undone, labelled, first.holds)
@@ -102,11 +103,21 @@ class Judging:
         finally:
             self._under_way.discard(number)
 
+    def acting(self, case: Case, follows: Follows, granted: Granted) -> Granted:
+        """In whose name what follows is done. Whoever judges acts, but not where bulk actions need a second person."""
+        acts = granted.judging
+        if acts == granted or not (follows.staged or follows.undo):
+            return granted
+        most = self._doubts.settings.second_person_above
+        if len(case.accounts) > most or any(each.action == Action.BAN for each in follows.staged):
+            what = f"to ban, or to act on more than {most:,} accounts, needs the scope enforce: escalate it"
+            raise Refusal(403, "scope_missing", what, "actions")
+        return acts
+
     async def act(
         self, case: Case, ref: str, said: Verdict | Word, staged: Sequence[Staged], granted: Granted
     ) -> tuple[int, ...]:
         """Take the actions, each as a batch under a name of the case; the same again takes nothing twice."""
-        granted = granted.judging
         strangers = {account for each in staged for account in each.accounts} - set(case.accounts)
         if strangers:
             raise Refusal(422, "not_in_case", "an action names an account that the case is not about", "actions")
@@ -147,7 +158,7 @@ class Judging:
         numbers, undone = await self._records.do(standing), 0
         for start in range(0, len(numbers), _MOST):
             asked = PostBatchUndo(numbers[start : start + _MOST], why, spare)
-            answer = await self._door.post("/v1/actions/batch/undo", asked, granted.judging)
+            answer = await self._door.post("/v1/actions/batch/undo", asked, granted)
             undone += msgspec.json.decode(answer, type=BatchUndoAnswer).undone
         return undone
 

@@ -30,6 +30,7 @@ from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.second_looks import SecondLooks
 from fairgate.entrypoints.desk.sessions import Sessions, SignedIn
 from fairgate.entrypoints.desk.upkeep import Upkeep
+from fairgate.entrypoints.desk.watch import Watch
 from fairgate.entrypoints.desk.workers import Workers
 from fairgate.ports.api_keys import ApiKeys
 from fairgate.settings import Settings
@@ -51,6 +52,7 @@ class Office:
     hearing: Hearing
     keys: ApiKeys
     sessions: Sessions
+    watch: Watch
     front: Front
     oidc: Oidc
     outcomes: Outcomes
@@ -108,6 +110,7 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Granted]]:
         verdict = office.access.check(header.encode("latin-1") if header is not None else None, scope)
         if isinstance(verdict, Denied):
             raise Refusal(verdict.status, verdict.code, verdict.reason, headers=verdict.headers)
+        request.state.granted = verdict  # for whoever notes a refusal
         return verdict
 
     return granted

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from fairgate.domain.access import Granted, Role, Scope
+from fairgate.domain.audit import Doer
 from fairgate.domain.errors import BadRequest, LastAdmin, NameTaken, NoSuchPerson
 from fairgate.domain.event import moment
 from fairgate.domain.people import Person
@@ -43,8 +44,9 @@ async def let_in(asked: PersonAsked, desk: Desk, granted: Admin) -> Response:
     """Let somebody in, whose role may do nothing that you may not. Scope `admin`."""
     _check_within(granted, asked.role)
     kept = None if asked.password is None else await desk.front.hash_of(asked.password, asked.name)
-    person = staff.new_person(asked.name, asked.role, desk.records.clock.now(), granted.by or ANYONE, kept)
-    added = await _told(desk, lambda records: staff.add(records.people, desk.keys, person))
+    doer = Doer(desk.records.clock.now(), granted.by, granted.key)
+    person = staff.new_person(asked.name, asked.role, doer.at, granted.by or ANYONE, kept)
+    added = await _told(desk, lambda records: staff.add(records.people, desk.keys, person, doer))
     return _json(_shown(added), 201)
 
 
@@ -62,13 +64,13 @@ async def change(person_id: PersonId, asked: PersonChange, desk: Desk, granted: 
     if before is None:
         raise Refusal(404, "not_found", "there is nobody with this id", "person_id")
     kept = None if asked.password is None else await desk.front.hash_of(asked.password, before.name)
-    now = desk.records.clock.now()
+    doer = Doer(desk.records.clock.now(), granted.by, granted.key)
 
     def how(there: Person) -> Person:
         _check_within(granted, there.role)
-        return _changed(there, asked, granted, kept, now)
+        return _changed(there, asked, granted, kept, doer.at)
 
-    return _json(_shown(await _told(desk, lambda records: records.people.change(person_id, how))))
+    return _json(_shown(await _told(desk, lambda records: records.people.change(person_id, how, doer))))
 
 
 def _changed(there: Person, asked: PersonChange, granted: Granted, kept: str | None, now: int) -> Person:

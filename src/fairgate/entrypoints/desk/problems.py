@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -73,11 +74,12 @@ _DESCRIPTIONS = {
 }
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Let everything that goes wrong in `app` be answered so."""
+def answer_problems(app: FastAPI, told: Callable[[Request, Refusal], None]) -> None:
+    """Let everything that goes wrong in `app` be answered so; `told` is told of each refusal."""
 
     @app.exception_handler(Refusal)
-    async def refused(_: Request, error: Refusal) -> Response:
+    async def refused(request: Request, error: Refusal) -> Response:
+        told(request, error)
         return error.response
 
     @app.exception_handler(RequestValidationError)

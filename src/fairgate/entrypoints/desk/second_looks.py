@@ -7,8 +7,8 @@ from random import Random, SystemRandom
 from typing import Final, NamedTuple
 
 from fairgate.casework import second
-from fairgate.casework.handling import Hand, Step, confirmed, differed, rounds
-from fairgate.domain.access import Granted
+from fairgate.casework.handling import Hand, Step, confirmed, referred, rounds
+from fairgate.domain.access import Granted, Scope
 from fairgate.domain.case import Case, CaseState, Happening, Verdict
 from fairgate.domain.look import Kind, LookState, OneLook, Word
 from fairgate.entrypoints.desk.caseroom import Caseroom, stale
@@ -137,17 +137,24 @@ class SecondLooks:
         first = file.first
         if first is None or first.word is None or done.word is None:
             return None
-        errors = self._measuring.errors
+        errors, case = self._measuring.errors, file.case
         one, two = (first.word, errors(first.by)), (done.word, errors(done.by))
-        match second.then(file.case.facts.stake, one, two, done.held):
-            case second.Then.LEADS:
-                return differed(file.case, hand, [(first.by, first.word), (done.by, done.word)])
-            case second.Then.ACT:
-                ref = ref_of(file.case, done.round, held=False)
-                await self._judging.act(file.case, ref, first.word, done.held, granted)
-                return confirmed(file.case, hand)
-            case second.Then.NOTHING:
-                return None
+        follows = second.then(case.facts.stake, one, two, done.held)
+        acts = self._acting(case, done, granted) if follows is second.Then.ACT else None
+        if acts is not None:
+            await self._judging.act(case, ref_of(case, done.round, held=False), first.word, done.held, acts)
+            return confirmed(case, hand)
+        if follows is second.Then.NOTHING:
+            return None
+        return referred(case, hand, [(first.by, first.word), (done.by, done.word)])
+
+    def _acting(self, case: Case, done: OneLook, granted: Granted) -> Granted | None:
+        """In whose name what was held is done; None where the second may not do that."""
+        try:
+            acts = self._judging.acting(case, Follows(done.held), granted)
+        except Refusal:
+            return None
+        return acts if not acts.key or Scope.ENFORCE in acts.scopes else None
 
 
 def _next(records: Records, hand: Hand, draw: Random) -> Given | None:

@@ -1,6 +1,7 @@
 """Logging in and out over HTTP, by password or by a provider of identities."""
 
 from html import escape
+from http import HTTPStatus
 from typing import Annotated, Final
 
 import msgspec
@@ -104,12 +105,16 @@ async def finish_oidc(
     iss: Annotated[str | None, Query(max_length=_SHORT, description="The provider, where it says so.")] = None,
 ) -> Response:
     """Come back from the provider of identities, and be logged in. For everybody."""
-    known = await desk.oidc.finish(request.cookies.get(_OIDC_COOKIE, ""), state, code, iss)
-    now = desk.records.clock.now()
     try:
+        known = await desk.oidc.finish(request.cookies.get(_OIDC_COOKIE, ""), state, code, iss)
+        now = desk.records.clock.now()
         person = await desk.records.do(lambda records: admitted(records.people, desk.keys, known, now))
     except LastAdmin as error:
         raise Refusal(409, "last_admin", str(error)) from error
+    except Refusal as refusal:
+        if refusal.status == HTTPStatus.FORBIDDEN:
+            desk.watch.not_let_in(None)
+        raise
     token, signed = await desk.sessions.begin(person, request, by_oidc=True)
     # A page, and no redirect: a browser would not send a strict cookie along on the provider's way back.
     words = f"You are logged in as {escape(signed.person.name)}."

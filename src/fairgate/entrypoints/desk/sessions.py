@@ -73,7 +73,7 @@ class Sessions:
         before = request.cookies.get(self.cookie, "")
 
         def anew(records: Records) -> None:
-            records.people.end(_hash(before))
+            records.people.end(_hash(before), now)
             records.people.sweep(now - self._idle, now - self._longest)
             records.people.begin(session)
 
@@ -89,6 +89,7 @@ class Sessions:
         if visit is None or visit.person.off is not None or self._is_over(visit.session, now):
             raise Refusal(401, "session_over", "this session is over: log in again", headers=_OVER)
         signed = self._signed_in(token, visit)
+        request.state.granted = signed.granted  # for whoever notes a refusal
         if request.method not in _SAFE:
             self.check_origin(request)
             sent = request.headers.get(CSRF_HEADER, "")
@@ -119,7 +120,8 @@ class Sessions:
 
     async def end(self, signed: SignedIn) -> None:
         """Log somebody out."""
-        await self._records.do(lambda records: records.people.end(signed.session.token))
+        now = self._records.clock.now()
+        await self._records.do(lambda records: records.people.end(signed.session.token, now))
 
     def give(self, answer: Response, token: str) -> None:
         """Give a browser its session's cookie."""

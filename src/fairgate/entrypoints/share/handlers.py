@@ -103,16 +103,22 @@ async def charge(sidecar: Sidecar, request: Request) -> Response:
     if isinstance(given, list):
         if len(given) > MOST_CHARGES:
             raise Unfit(400, "invalid", f"at most {MOST_CHARGES:,} charges are taken at a time")
-        open_ = ((sidecar.share.open(each.grant), each.output) for each in given)
-        news = sum(found.charge(output) for found, output in open_ if isinstance(found, Grant))
+        news, stop = 0, list[str]()
+        for each in given:
+            if isinstance(found := sidecar.share.open(each.grant), Grant):
+                news += found.charge(each.output)
+                if found.stopped:
+                    stop.append(found.id)
         if news:
             sidecar.ended()
-        return Response(200, encode(ChargedMany(news)))
-    found = _grant(sidecar, given.grant)
-    charged = isinstance(found, Grant) and found.charge(given.output)
+        return Response(200, encode(ChargedMany(news, stop)))
+    grant = _grant(sidecar, given.grant)
+    if not isinstance(grant, Grant):
+        return Response(200, encode(Charged(charged=False)))
+    charged = grant.charge(given.output)
     if charged:
         sidecar.ended()
-    return Response(200, encode(Charged(charged)))
+    return Response(200, encode(Charged(charged, grant.stopped)))
 
 
 async def settle(sidecar: Sidecar, request: Request) -> Response:

@@ -47,15 +47,20 @@ class Charge(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class Charged(msgspec.Struct, gc=False):
-    """Whether that was news of a grant that goes on."""
+    """Whether that was news of a grant that goes on. Where it says `stop`, what is written must, and the grant end."""
 
     charged: bool
+    stop: bool = False
 
 
 class ChargedMany(msgspec.Struct):
-    """How many were news of a grant that goes on; the rest were old, or of grants that have ended."""
+    """How many were news of a grant that goes on; the rest were old, or of grants that have ended.
+
+    What is written under the grants in `stop` must stop, and they end: their accounts may use nothing any more.
+    """
 
     charged: int
+    stop: list[str] = []
 
 
 class Settle(msgspec.Struct, forbid_unknown_fields=True, gc=False):
