@@ -17,7 +17,7 @@ from fairgate.backends.embedded.key_runs import FolderKeyRuns
 from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
-from fairgate.casework.measures import Estimate, Found, Saying
+from fairgate.casework.figures import Estimate, Found, Saying
 from fairgate.domain.case import Outcome
 from fairgate.domain.errors import BadSettings, LakeLocked
 from fairgate.domain.pack import Pack

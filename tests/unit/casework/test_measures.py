@@ -6,7 +6,8 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from fairgate.casework.measures import ENOUGH, Agreement, Looked
+from fairgate.casework.figures import Agreement
+from fairgate.casework.measures import ENOUGH, Looked
 from fairgate.domain.action import Action
 from fairgate.domain.case import Outcome
 from fairgate.domain.look import Gold, Kind, LookState, OneLook, Word

@@ -11,8 +11,8 @@ from fairgate.domain.access import Granted
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.case import Case, CaseState, Facts, Verdict
 from fairgate.domain.event import moment
-from fairgate.domain.look import Kind, Staged
-from fairgate.domain.worth import Stake, value_per_minute
+from fairgate.domain.look import Staged
+from fairgate.domain.worth import Stake
 from fairgate.entrypoints.desk.appeal_answers import LARGEST
 from fairgate.entrypoints.desk.blindness import Blind, Judges, Number, Reviewer, Sighted
 from fairgate.entrypoints.desk.case_answers import (
@@ -25,13 +25,12 @@ from fairgate.entrypoints.desk.case_answers import (
     MergeAsked,
     NoteAsked,
     SnoozeAsked,
-    VerdictAnswer,
     VerdictAsked,
     WhyAsked,
 )
+from fairgate.entrypoints.desk.case_shown import blind_shown, case_shown, for_leads
 from fairgate.entrypoints.desk.caseroom import Deed
 from fairgate.entrypoints.desk.judging import Follows
-from fairgate.entrypoints.desk.look_answers import GoldAnswer, LookAnswer, gold_shown, look_shown
 from fairgate.entrypoints.desk.office import Desk, Office
 from fairgate.entrypoints.desk.problems import Refusal, documented
 from fairgate.entrypoints.desk.second_looks import Given
@@ -131,7 +130,7 @@ async def cases(
     found = await desk.caseroom.found(wanted, after, limit + 1)
     page = found[:limit]
     following = page[-1].number if len(found) > limit else None
-    return _json(CaseList([_shown(desk, each) for each in page if each.number not in hidden], following))
+    return _json(CaseList([case_shown(desk, each) for each in page if each.number not in hidden], following))
 
 
 @routes.get("/v1/cases/{number}", response_model=CaseFile, responses=documented(401, 403, 404, 422, 503))
@@ -141,11 +140,11 @@ async def case(number: Number, desk: Desk, granted: Reviewer, blind: Blind) -> R
     Who leads sees what each of those said who looked at it, and whether it is gold.
     """
     if blind is not None:
-        return _json(CaseFile(_blind_shown(desk, blind), []), version=blind.look.version)
+        return _json(CaseFile(blind_shown(desk, blind), []), version=blind.look.version)
     found, history = await desk.caseroom.file(number)
     happened = [HappeningAnswer(moment(each.at), each.by, each.what, each.said) for each in history]
-    looks, gold = await _for_leads(desk, number) if desk.caseroom.hand(granted).lead else (None, None)
-    return _json(CaseFile(_shown(desk, found), happened, looks, gold), version=found.version)
+    looks, gold = await for_leads(desk, number) if desk.caseroom.hand(granted).lead else (None, None)
+    return _json(CaseFile(case_shown(desk, found), happened, looks, gold), version=found.version)
 
 
 _CHANGES = documented(401, 403, 404, 409, 413, 422, 503)
@@ -231,11 +230,11 @@ async def decide(number: Number, asked: VerdictAsked, seen: Seen, desk: Desk, ju
     else:
         given = await desk.second_looks.said(number, seen, verdict, granted)
     if given is not None:
-        return _json(CaseDecided(_blind_shown(desk, given), [], 0, 0, []), version=given.look.version)
+        return _json(CaseDecided(blind_shown(desk, given), [], 0, 0, []), version=given.look.version)
     done = await desk.judging.decide(number, seen, verdict, follows, granted)
     labels = done.labelled
     shown = CaseDecided(
-        _shown(desk, done.case), list(done.actions), done.undone, labels.given, list(labels.without), done.held
+        case_shown(desk, done.case), list(done.actions), done.undone, labels.given, list(labels.without), done.held
     )
     return _json(shown, version=done.case.version)
 
@@ -245,92 +244,11 @@ async def _changed(desk: Office, granted: Granted, number: int, seen: int, deed:
 
 
 def _told(desk: Office, case: Case, status: int = 200) -> Response:
-    return _json(_shown(desk, case), status, version=case.version)
+    return _json(case_shown(desk, case), status, version=case.version)
 
 
 def _told_blind(desk: Office, given: Given) -> Response:
-    return _json(_blind_shown(desk, given), version=given.look.version)
-
-
-async def _for_leads(desk: Office, number: int) -> tuple[list[LookAnswer], GoldAnswer | None]:
-    """What was said of a case by whom, without what gold cases are for; and whether it is one."""
-    looks, gold = await desk.records.do(lambda records: (records.looks.of(number), records.gold.get(number)))
-    said = [look_shown(each) for each in looks if each.kind is not Kind.GOLD]
-    return said, None if gold is None else gold_shown(gold)
-
-
-def _blind_shown(desk: Office, given: Given) -> CaseAnswer:
-    """A case as who is to judge it by the evidence alone sees it: whichever it is, it looks the same."""
-    case, look, facts = given.case, given.look, given.case.facts
-    now = desk.records.clock.now()
-    at_work = look.claimed(now)
-    return CaseAnswer(
-        number=case.number,
-        version=look.version,
-        state=CaseState.OPEN,
-        accounts=list(case.accounts),
-        opened=None,
-        opened_by="",
-        why=case.why,
-        ref="",
-        probability=None,
-        burn=None,
-        value=None,
-        minutes=facts.stake.minutes,
-        suggested=None,
-        reasons=list(facts.reasons),
-        evidence=list(facts.evidence),
-        events=list(facts.events),
-        claimed_by=at_work,
-        claimed_until=moment(look.claim.until) if look.claim is not None and at_work is not None else None,
-        snoozed_until=None,
-        escalated=False,
-        merged_into=None,
-        verdict=None,
-        blind=True,
-    )
-
-
-def _shown(desk: Office, case: Case) -> CaseAnswer:
-    facts, now = case.facts, desk.records.clock.now()
-    stake = facts.stake.faded(now)
-    at_work, verdict = case.claimed(now), case.verdict
-    return CaseAnswer(
-        number=case.number,
-        version=case.version,
-        state=case.state,
-        accounts=list(case.accounts),
-        opened=moment(case.opened),
-        opened_by=case.opened_by,
-        why=case.why,
-        ref=case.ref,
-        probability=stake.probability,
-        burn=stake.burn,
-        value=value_per_minute(stake),
-        minutes=stake.minutes,
-        suggested=facts.suggested.word,
-        reasons=list(facts.reasons),
-        evidence=list(facts.evidence),
-        events=list(facts.events),
-        claimed_by=at_work,
-        claimed_until=moment(case.claim.until) if case.claim is not None and at_work is not None else None,
-        snoozed_until=moment(case.snoozed_until) if case.snoozed_until > now else None,
-        escalated=case.escalated,
-        merged_into=case.merged_into,
-        verdict=None if verdict is None else _verdict(verdict),
-    )
-
-
-def _verdict(verdict: Verdict) -> VerdictAnswer:
-    return VerdictAnswer(
-        outcome=verdict.outcome,
-        action=verdict.action.word,
-        reasons=list(verdict.reasons),
-        confidence=verdict.confidence,
-        at=moment(verdict.at),
-        by=verdict.by,
-        why=verdict.why,
-    )
+    return _json(blind_shown(desk, given), version=given.look.version)
 
 
 def _json(value: CaseAnswer | CaseFile | CaseList | CaseDecided, status: int = 200, version: int = 0) -> Response:

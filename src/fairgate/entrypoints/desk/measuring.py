@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from fairgate.casework.measures import Quality
+from fairgate.casework.figures import Quality
 from fairgate.domain.errors import FairgateError
 from fairgate.domain.windows import DAY
 from fairgate.domain.worth import USUAL_ERRORS, Errors

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from fairgate.casework.measures import Mine, Quality
+from fairgate.casework.figures import Mine, Quality
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.audit import Kind
 from fairgate.domain.case import CaseState, Outcome

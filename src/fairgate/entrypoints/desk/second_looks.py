@@ -164,7 +164,7 @@ def _next(records: Records, hand: Hand, draw: Random) -> Given | None:
     if at_work is not None or _works(records, hand):
         return at_work
     waiting = records.looks.waiting(hand.by, hand.at, _MOST)
-    if waiting or records.case_queue.counted(hand.at, uncertain=False):
+    if waiting or records.case_queue.best(hand.at, escalated=False, after=None, limit=1):
         gold = _gold(records, hand, [each for each in given if each.look.kind is Kind.GOLD], draw)
         if gold is not None:
             return gold
