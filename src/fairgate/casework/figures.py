@@ -37,11 +37,13 @@ class Wrong:
     """The share of decisions that was wrong, by what was checked, and its standard error.
 
     `checked` of the `decisions` were looked at twice and are settled; `open` wait for a second look or for a lead, and
-    are in neither. Without `share` nothing was checked.
+    are not in the share. It would be `at_most` so much if leads found wrong all that waits for them. Without `share`
+    nothing was checked.
     """
 
     share: float | None
     error: float | None
+    at_most: float | None
     decisions: int
     checked: int
     open: int

@@ -129,15 +129,17 @@ class Looked:
     def _wrong(self) -> Wrong:
         firsts = [each for each in self.looks if _first(each)]
         found = [(self._double.get((each.case, each.round)), self._is_wrong(each)) for each in firsts]
-        checked = [Checked(wrong, look.propensity) for look, wrong in found if look is not None and wrong is not None]
-        left = sum(look is not None and wrong is None for look, wrong in found)
+        twice = [(look.propensity, wrong) for look, wrong in found if look is not None]
+        checked = [Checked(wrong, propensity) for propensity, wrong in twice if wrong is not None]
         share = wrong_share(checked, len(firsts)) if checked else None
+        most = wrong_share([Checked(wrong is not False, propensity) for propensity, wrong in twice], len(firsts))
         return Wrong(
             share=None if share is None else share.share,
             error=None if share is None else share.error,
+            at_most=most.share if twice else None,
             decisions=len(firsts),
             checked=len(checked),
-            open=left + self.waiting,
+            open=len(twice) - len(checked) + self.waiting,
         )
 
     def _agreement(self) -> tuple[Agreement, dict[str, Agreement]]:

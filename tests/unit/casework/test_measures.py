@@ -55,7 +55,7 @@ def truth(case: int, outcome: Outcome) -> Gold:
 def test_nothing_says_that_nothing_is_known() -> None:
     found = looked([]).measured(estimate_of_errors())
     assert (found.looks, found.agreement, found.by_reason) == (0, Agreement(None, 0), {})
-    assert (found.wrong.share, found.wrong.error, found.wrong.decisions) == (None, None, 0)
+    assert (found.wrong.share, found.wrong.at_most, found.wrong.decisions) == (None, None, 0)
     assert (found.reviewers, found.handling) == ([], [])
     assert found.notes == [
         "Agreement rests on 0 cases: too few to say anything.",
@@ -72,13 +72,14 @@ def test_the_share_of_wrong_decisions_by_hand() -> None:
     looks += [look(case, "ann", BENIGN) for case in range(6, 100)]
     wrong = looked(looks).measured(None).wrong
     assert (wrong.decisions, wrong.checked, wrong.open) == (100, 6, 0)
-    assert wrong.share == pytest.approx(0.21)
+    assert wrong.share == wrong.at_most == pytest.approx(0.21)
     assert wrong.error == pytest.approx((0.95 / 0.05**2) ** 0.5 / 100)
 
 
 def test_what_is_not_settled_is_left_out_and_told() -> None:
     found = looked([*twice(1, BAD, BENIGN), look(2, "ann", BAD)], waiting=2).measured(None)
     assert (found.wrong.decisions, found.wrong.checked, found.wrong.open) == (2, 0, 3)
+    assert (found.wrong.share, found.wrong.at_most) == (None, 0.5)
     assert "3 cases still to be settled: the share of wrong decisions lacks them." in found.notes
 
 

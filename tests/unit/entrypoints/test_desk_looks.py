@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from fairgate.casework.looks import DOUBLE_SHARE, GOLD_SHARE
+from fairgate.domain.access import Scope
 from fairgate.domain.action import Action
 from fairgate.domain.audit import Kind as Audited
 from fairgate.domain.audit import more_of
@@ -43,7 +44,8 @@ def desk(tmp_path: Path, door: Door) -> Iterator[Desk]:
     with open_pipeline(tmp_path, PACK + LABELS):
         pass
     with ExitStack() as stack:
-        yield Desk(tmp_path, stack, KEYS, DoorSettings(port=door.port), second_looks=True)
+        keys = {name: scopes | {Scope.READ} for name, scopes in KEYS.items()}
+        yield Desk(tmp_path, stack, keys, DoorSettings(port=door.port), second_looks=True)
 
 
 @pytest.fixture
@@ -194,6 +196,36 @@ def test_the_second_sees_the_evidence_alone(desk: Desk, records: Records) -> Non
         for version in (second["version"], 4):
             assert refusal(ask(desk, f"/{case.number}/{deed}", "bob", version, **asked)) == (409, "blind")
     assert read(desk, case.number, "shop")["case"]["verdict"]["by"] == "ann"  # who is not at it
+
+
+def test_what_followed_is_not_among_what_was_done_to_the_account(desk: Desk, records: Records) -> None:
+    case = there(records)
+    decided(desk, case, **BAN)
+    hold = Entry(
+        7,
+        Subject("account", "a"),
+        Action.HOLD,
+        NOW,
+        FOREVER,
+        (),
+        (),
+        "p",
+        "ann",
+        "a farm",
+        f"case-{case.number}-held/a",
+    )
+    entries = [hold, replace(hold, number=8, ref="case-77/a"), replace(hold, number=9, ref="", by="")]
+    records.ledger.take(Read(1, NOW), entries, [], [])
+
+    def numbers(by: str) -> list[int]:
+        answer = desk.ask("GET", "/v1/accounts/a/actions", by=by)
+        return [each["number"] for each in answer.json()["actions"]]
+
+    assert numbers("bob") == [9, 8, 7]
+    second = given(desk)
+    assert (numbers("bob"), numbers("ann")) == ([9, 8], [9, 8, 7])
+    done(say(desk, second, **BENIGN))
+    assert numbers("bob") == [9, 8, 7]
 
 
 def test_who_was_given_it_stays_blind_until_it_is_done(desk: Desk, records: Records) -> None:

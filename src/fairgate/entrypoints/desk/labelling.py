@@ -81,13 +81,12 @@ class Labelling:
 
         Nobody knows how likely it was that somebody would appeal, so no propensity is told.
         """
-        found = _BATCH.fullmatch(entry.ref)
-        if entry.by and found is None:
+        number = case_of(entry)
+        if entry.by and number is None:
             return False
-        if found is None:
+        if number is None:
             spoken = await self._in_log(lambda log: _spoken(log, _origin(log, entry)))
         else:
-            number = int(found["number"])
             case = await self._records.do(lambda records: records.cases.get(number))
             events = () if case is None else case.facts.events
             spoken = await self._in_log(lambda log: _spoken(log, events))
@@ -117,6 +116,12 @@ class Labelling:
         except FairgateError as error:
             what = "the log, which has the events that are to be labelled, can't be read: `fairgate doctor` says why"
             raise Refusal(503, "unavailable", what) from error
+
+
+def case_of(entry: Entry) -> int | None:
+    """The number of the case by which an action was taken; None for another."""
+    found = _BATCH.fullmatch(entry.ref)
+    return None if found is None else int(found["number"])
 
 
 def _label(spoken: Spoken, *, bad: bool | None, source: str, confidence: float, propensity: float | None) -> PostLabel:
