@@ -43,7 +43,7 @@ from fairgate.ports.api_keys import ApiKeys
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.audit import Audit
 from fairgate.ports.bulks import Bulks
-from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
+from fairgate.ports.cases import CaseFeed, CaseIntake, CaseQueue, Cases
 from fairgate.ports.challenger import Challenger
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.clock import Clock
@@ -329,6 +329,7 @@ class Records:
     outbox: Outbox
     appeals: Appeals
     cases: Cases
+    case_intake: CaseIntake
     case_queue: CaseQueue
     case_feed: CaseFeed
     people: People
@@ -347,7 +348,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql.appeals import SqlAppeals
     from fairgate.backends.sql.audit import SqlAudit
     from fairgate.backends.sql.bulks import SqlBulks
-    from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+    from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseIntake, SqlCaseQueue, SqlCases
     from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
     from fairgate.backends.sql.ledger import SqlLedger
     from fairgate.backends.sql.looks import SqlGoldCases, SqlLooks
@@ -361,6 +362,7 @@ def open_records(data: Path) -> Iterator[Records]:
             appeals=SqlAppeals(opened),
             audit=SqlAudit(opened),
             cases=SqlCases(opened),
+            case_intake=SqlCaseIntake(opened),
             case_queue=SqlCaseQueue(opened),
             case_feed=SqlCaseFeed(opened),
             people=SqlPeople(opened),

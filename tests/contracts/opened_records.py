@@ -11,7 +11,7 @@ from fairgate.backends.sql import sqlite
 from fairgate.backends.sql.appeals import SqlAppeals
 from fairgate.backends.sql.audit import SqlAudit
 from fairgate.backends.sql.bulks import SqlBulks
-from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseIntake, SqlCaseQueue, SqlCases
 from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.looks import SqlGoldCases, SqlLooks
@@ -21,7 +21,7 @@ from fairgate.backends.sql.records import Records
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.audit import Audit
 from fairgate.ports.bulks import Bulks
-from fairgate.ports.cases import CaseFeed, CaseQueue, Cases
+from fairgate.ports.cases import CaseFeed, CaseIntake, CaseQueue, Cases
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.looks import GoldCases, Looks
@@ -77,12 +77,13 @@ class CaseFile(NamedTuple):
     """The ports of cases."""
 
     cases: Cases
+    intake: CaseIntake
     queue: CaseQueue
     feed: CaseFeed
 
 
 def case_file(records: Records) -> CaseFile:
-    return CaseFile(SqlCases(records), SqlCaseQueue(records), SqlCaseFeed(records))
+    return CaseFile(SqlCases(records), SqlCaseIntake(records), SqlCaseQueue(records), SqlCaseFeed(records))
 
 
 class LookFile(NamedTuple):

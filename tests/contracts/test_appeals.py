@@ -49,7 +49,7 @@ Step = tuple[str, Any]
 STEPS: st.SearchStrategy[Step] = st.tuples(st.just("file"), filings) | st.tuples(
     st.just("decide"), st.tuples(which, rulings)
 )
-STEPS |= st.tuples(st.just("erase"), st.sampled_from(SUBJECTS))
+STEPS |= st.tuples(st.just("erase"), st.tuples(st.sampled_from(SUBJECTS), st.lists(which, max_size=2)))
 #: What is asked for after a step: what is wanted, behind which, how many, and at what time.
 Ask = tuple[Wanted, int, int, int]
 wanteds = st.builds(
@@ -107,8 +107,13 @@ class NaiveAppeals(Appeals):
         self.kept[number] = replace(appeal, ruling=ruling)
         return True
 
-    def erase(self, subject: Subject) -> int:
-        held = [each for each in self.kept.values() if each.subject == subject and each.words != ERASED]
+    def about_others(self, kind: str, after: int, limit: int) -> list[Appeal]:
+        found = [each for each in self.kept.values() if each.subject.kind != kind and each.words != ERASED]
+        return [each for each in found if each.number > after][:limit]
+
+    def erase(self, subject: Subject, numbers: Sequence[int] = ()) -> int:
+        held = [each for each in self.kept.values() if each.subject == subject or each.number in numbers]
+        held = [each for each in held if each.words != ERASED]
         self.kept |= {each.number: replace(each, words=ERASED) for each in held}
         return len(held)
 
@@ -135,13 +140,18 @@ class Story:
                 chosen = self._chosen(place)
                 number = 77 if chosen is None else chosen.number
                 assert appeals.decide(number, ruling) is self.model.decide(number, ruling)
-            case "erase", subject:
-                assert appeals.erase(subject) == self.model.erase(subject)
+            case "erase", (subject, places):
+                numbers = [each.number for place in places if (each := self._chosen(place)) is not None]
+                assert appeals.erase(subject, numbers) == self.model.erase(subject, numbers)
 
     def check(self, appeals: Appeals, ask: Ask) -> None:
         wanted, place, limit, now = ask
         model, after = self.model, self._chosen(place)
         assert appeals.found(wanted, after, limit) == model.found(wanted, after, limit)
+        for kind in ("account", "key", "card"):
+            for number in (-1, *model.kept):
+                others = model.about_others(kind, number, limit)
+                assert appeals.about_others(kind, number, limit) == others
         assert appeals.docket(now) == model.docket(now)
         for number in (*model.kept, 0, 77):
             assert appeals.get(number) == model.get(number)
@@ -184,8 +194,10 @@ STORY: list[Session] = [
         (("decide", (2, REFUSED)), (Wanted(AppealState.REFUSED), NOBODY, 9, 21)),
         (("file", replace(FIRST, ref="5")), (Wanted(None, SUBJECTS[0]), NOBODY, 9, 19)),
         (("decide", (NOBODY, GRANTED)), (Wanted(None, None, 7), NOBODY, 9, 30)),
-        (("erase", SUBJECTS[0]), ALL),
-        (("erase", SUBJECTS[0]), ALL),
+        (("erase", (SUBJECTS[0], [])), (Wanted(), NOBODY, 1, 30)),
+        (("erase", (SUBJECTS[0], [])), ALL),
+        (("file", replace(FIRST, action=11, subject=SUBJECTS[2], ref="6")), ALL),
+        (("erase", (SUBJECTS[0], [0])), ALL),
     ],
 ]
 
@@ -346,7 +358,13 @@ MUTANTS = {
     "forgets the words": Edit(module, "_row", "appeal.words", '""'),
     "takes due for filed": Edit(module, "_row", '"filed": appeal.filed', '"filed": appeal.due'),
     "takes who filed for who took": Edit(module, "_row", '"taken_by": appeal.taken_by', '"taken_by": appeal.filed_by'),
-    "erases those of all": Edit(SqlAppeals, "erase", "*whose, ", ""),
+    "erases those of all": Edit(SqlAppeals, "erase", "(of, ", "("),
+    "erases none by number": Edit(SqlAppeals, "erase", "or_(whose, _COLUMNS.number.in_(numbers))", "whose"),
+    "shows those about all kinds": Edit(SqlAppeals, "about_others", "_COLUMNS.kind != kind, ", ""),
+    "shows what was erased": Edit(SqlAppeals, "about_others", ", _COLUMNS.words != ERASED", ""),
+    "shows others from the first": Edit(SqlAppeals, "about_others", ", _COLUMNS.number > after", ""),
+    "shows all others": Edit(SqlAppeals, "about_others", ".limit(limit)", ""),
+    "shows others backwards": Edit(SqlAppeals, "about_others", "(_COLUMNS.number).", "(_COLUMNS.number.desc())."),
     "erases those of a name": Edit(SqlAppeals, "erase", "_COLUMNS.kind == subject.kind", "_COLUMNS.number > 0"),
     "erases those of a kind": Edit(SqlAppeals, "erase", "_COLUMNS.value == subject.value", "_COLUMNS.number > 0"),
     "erases twice": Edit(SqlAppeals, "erase", ", _COLUMNS.words != ERASED", ""),

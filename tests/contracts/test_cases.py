@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from fairgate.backends.sql import case_rows
 from fairgate.backends.sql import cases as module
-from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseQueue, SqlCases
+from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseIntake, SqlCaseQueue, SqlCases
 from fairgate.domain.action import Action
 from fairgate.domain.case import Case, CaseState, Claim, Facts, Finding, Happening, Outcome, Verdict
 from fairgate.domain.errors import RecordsUnavailable
+from fairgate.domain.parting import Part, Parting
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.domain.worth import Stake, value_per_minute
 from fairgate.ports.cases import CasesWanted, Opened, Waiting
@@ -36,6 +37,9 @@ NOW = 1_796_000_000_000_000
 ACCOUNTS = ("a", "b", "c", "d")
 CALLERS, REFS = ("ann", "bob"), ("", "1", "2 ✓")
 TIMES = (NOW, NOW + MINUTE, NOW + HOUR, NOW + 24 * HOUR)
+OWN = Facts(Stake(0.1, 7.0, 9.0, 5.0, 1.0, Action.HOLD, 9.0, NOW), Action.BAN, ("own",), ("rule_9",), (1,))
+#: Three quarters of what they burn stay, a half of what is at risk, and nothing of the worth.
+PARTING = Parting(Part(0.75, 0.5, 0.0), Part(0.25, 0.5, 1.0, OWN))
 OTHER = Facts(Stake(0.0, 0.0, 24.0, 0.0, 300.0, Action.ALLOW, 5.0))
 
 times = st.sampled_from(TIMES)
@@ -87,8 +91,10 @@ findings = st.builds(
 Step = tuple[str, Any]
 STEPS: st.SearchStrategy[Step] = (
     st.tuples(st.just("open"), opening)
+    | st.tuples(st.just("open all"), st.lists(opening, max_size=4))
     | st.tuples(st.just("store"), st.tuples(which, changes, st.sampled_from([0, 0, 0, 1])))
     | st.tuples(st.just("merge"), st.tuples(which, which, times))
+    | st.tuples(st.just("split"), st.tuples(which, st.booleans(), times))
     | st.tuples(
         st.just("feed"),
         st.tuples(
@@ -189,7 +195,9 @@ class Naive:
         for account, stake in used.items():
             there = self.about([account])
             if there is not None:
-                burns = replace(there.facts.stake, burn=stake.burn, at=stake.at)
+                later = max(there.facts.stake.at, stake.at)
+                burn = there.facts.stake.faded(later).burn + stake.faded(later).burn
+                burns = replace(there.facts.stake, burn=burn, at=later)
                 self.kept[there.number] = replace(there, facts=replace(there.facts, stake=burns))
                 self.value(there.number, now)
 
@@ -213,11 +221,10 @@ class Story:
         model = self.model
         match step:
             case "open", asked:
-                opened = file.cases.open(asked)
-                if opened.new:  # learn its number: greater than all before
-                    assert opened.case.number > max(model.kept, default=0)
-                    model.following = opened.case.number
-                assert opened == model.open(asked)
+                self._opened(asked, file.cases.open(asked))
+            case "open all", several:
+                for asked, opened in zip(several, file.intake.open(several), strict=True):
+                    self._opened(asked, opened)
             case "store", (place, change, late):
                 chosen = self._chosen(place)
                 if chosen is not None:
@@ -226,6 +233,8 @@ class Story:
                     assert file.cases.store(case, [happening]) is model.store(case, happening)
             case "merge", (one, other, now):
                 self._merge(file, self._chosen(one), self._chosen(other), Happening(now, "ann", "merged", ""))
+            case "split", (place, late, now):
+                self._split(file, self._chosen(place), Happening(now, "ann", "split", ""), late=late)
             case "feed", (further, found, used, now):
                 upto = model.fed + further
                 placed = [replace(each, event=max(0, upto - 1 - each.event)) for each in found]
@@ -234,12 +243,22 @@ class Story:
                 model.following = max(before + 1, model.following)
                 model.feed(upto, placed, used, now)
             case "rank", (now, before, limit):
-                stale = sorted((at, n) for n, (at, _) in model.ranked.items() if model.kept[n].state == CaseState.OPEN)
-                stale = [each for each in stale if each[0] < before]
-                if limit > len(stale):  # else any of those that were valued at one time may be among the first
-                    assert file.queue.rank(now, before, limit) == len(stale)
-                    for _, number in stale:
-                        model.value(number, now)
+                self._rank(file, now, before, limit)
+
+    def _opened(self, asked: Case, opened: Opened) -> None:
+        if opened.new:  # learn its number: greater than all before
+            assert opened.case.number > max(self.model.kept, default=0)
+            self.model.following = opened.case.number
+        assert opened == self.model.open(asked)
+
+    def _rank(self, file: CaseFile, now: int, before: int, limit: int) -> None:
+        model = self.model
+        stale = sorted((at, n) for n, (at, _) in model.ranked.items() if model.kept[n].state == CaseState.OPEN)
+        stale = [each for each in stale if each[0] < before]
+        if limit > len(stale):  # else any of those that were valued at one time may be among the first
+            assert file.queue.rank(now, before, limit) == len(stale)
+            for _, number in stale:
+                model.value(number, now)
 
     def _merge(self, file: CaseFile, kept: Case | None, merged: Case | None, happening: Happening) -> None:
         if kept is None or merged is None:
@@ -262,6 +281,36 @@ class Story:
         model.kept[kept.number] = replace(new, facts=joined)
         model.value(kept.number, happening.at)
 
+    def _split(self, file: CaseFile, case: Case | None, happening: Happening, *, late: bool) -> None:
+        if case is None or case.state != CaseState.OPEN or len(case.accounts) < 2:
+            return
+        model, now = self.model, happening.at
+        left = replace(case, accounts=case.accounts[:1], facts=OTHER, version=case.version + 1 + late)
+        made = Case(-1, case.accounts[1:], OTHER, now, "ann", "so", split_from=case.number)
+        told: list[int] = []
+
+        def tell(number: int) -> list[Happening]:
+            told.append(number)
+            return [replace(happening, said=str(number))]
+
+        number = file.cases.split(left, made, PARTING, tell)
+        if late:
+            assert (number, told) == (None, [])
+            return
+        assert number is not None
+        assert number > max(model.kept)
+        happening, model.following = replace(happening, said=str(number)), number
+        whole = case.facts.stake.faded(now)
+        stays = replace(whole, burn=whole.burn * 0.75, at_risk=whole.at_risk * 0.5, worth=0.0)
+        goes = replace(whole, probability=0.1, burn=whole.burn * 0.25, at_risk=whole.at_risk * 0.5, stands=Action.HOLD)
+        gone, events = replace(OWN, stake=goes, events=()), case.facts.events
+        if 1 in events:
+            gone, events = replace(gone, events=(1,)), tuple(each for each in events if each != 1)
+        model.kept[case.number] = replace(left, facts=replace(case.facts, stake=stays, events=events))
+        model.happened[case.number].append(happening)
+        model.value(case.number, now)
+        model.add(replace(made, facts=gone), now, happening)
+
     def check(self, file: CaseFile, ask: Ask) -> None:
         wanted, place, limit, now = ask
         model, chosen = self.model, self._chosen(place) if place >= 0 else None
@@ -282,6 +331,9 @@ class Story:
             assert file.queue.counted(now, uncertain=uncertain) == len(ready)
             nth = [file.queue.nth(now, at, uncertain=uncertain) for at in range(len(ready) + 1)]
             assert nth == [*sorted(ready, key=lambda each: each.number), None]
+        asked = [*ACCOUNTS[1:], "e", *(f"stranger {each}" for each in range(600))]
+        about = {account: there.number for account in asked[:4] if (there := model.about([account])) is not None}
+        assert file.intake.about(asked[::-1]) == about
         waiting = [each for each in model.kept.values() if each.state == CaseState.OPEN]
         assert file.queue.waiting(now) == Waiting(
             len(waiting),
@@ -332,6 +384,8 @@ STORY: list[Session] = [
     [
         (("open", opened("a", ref="1")), ALL),
         (("open", opened("b", 0.9, 2.0, ref="2")), ALL._replace(limit=1)),
+        (("open all", [opened("b"), opened("e"), opened("e"), opened("f", ref="2")]), ALL),
+        (("store", (0, {"state": CaseState.DECIDED, "verdict": VERDICT}, 0)), ALL),
         (("open", opened("d", ref="2")), ALL),  # its ref is another's
         (("open", opened("a")), ALL),  # one about it is open
         (("feed", (3, [FOUND, replace(FOUND, account="d", event=2), FOUND], {"a": stake(0.0, 20.0)}, NOW)), ALL),
@@ -346,15 +400,28 @@ STORY: list[Session] = [
         (("store", (2, {"state": CaseState.DECIDED, "verdict": VERDICT}, 0)), ALL._replace(wanted=STILL_OPEN)),
         (("merge", (0, 3, NOW + HOUR)), ALL._replace(now=NOW + HOUR)),
         (("feed", (4, [replace(FOUND, account="b")], {"b": stake(0.0, 5.0), "a": stake(0.0, 7.0)}, NOW + HOUR)), ALL),
+        (("split", (1, True, NOW + HOUR)), ALL),
         (("open", opened("b", 0.65, 30.0)), ALL._replace(now=NOW + HOUR)),
+        (("split", (0, False, NOW + HOUR)), ALL._replace(now=NOW + HOUR)),
+        (("split", (1, False, NOW + 2 * HOUR)), ALL._replace(now=NOW + 2 * HOUR)),
+        (("split", (2, False, NOW + 2 * HOUR)), ALL._replace(now=NOW + 2 * HOUR)),
         (("rank", (NOW + 24 * HOUR, NOW + HOUR, 9)), ALL._replace(now=NOW + 24 * HOUR)),
     ],
 ]  # fmt: skip
+#: A case of two accounts that burn, merged with itself and then split when half of that has faded.
+TWO: list[Session] = [
+    [
+        (("open", replace(opened("a", 0.65, 30.0), accounts=("a", "b"))), ALL),
+        (("merge", (0, 0, NOW + HOUR)), ALL._replace(now=NOW + HOUR)),
+        (("split", (0, False, NOW + 24 * HOUR)), ALL._replace(now=NOW + 24 * HOUR)),
+    ]
+]
 
 
 @implementations
-def test_a_story(opened: OpenCases, tmp_path: Path) -> None:
-    follows_the_model(opened, tmp_path, STORY)
+@pytest.mark.parametrize("story", [STORY, TWO])
+def test_a_story(opened: OpenCases, tmp_path: Path, story: list[Session]) -> None:
+    follows_the_model(opened, tmp_path, story)
 
 
 @given(sessions=SESSIONS)
@@ -404,10 +471,14 @@ def opened_case() -> Case:
 # -------------------------------------------------------------------------------------------------------------- mutants
 
 MUTANTS = {
-    "opens twice under one ref": Edit(SqlCases, "open", "if asked.ref else None", "if False else None"),
-    "takes an empty ref for one": Edit(SqlCases, "open", "if asked.ref else None", "if True else None"),
-    "opens twice about one account": Edit(SqlCases, "open", " or rows.open_about(connection, asked.accounts)", ""),
-    "tells nothing of the opening": Edit(SqlCases, "open", "(connection, number, [", "(connection, -1, ["),
+    "opens twice under one ref": Edit(module, "_opened", "if asked.ref else None", "if False else None"),
+    "takes an empty ref for one": Edit(module, "_opened", "if asked.ref else None", "if True else None"),
+    "opens twice about one account": Edit(module, "_opened", " or rows.open_about(connection, asked.accounts)", ""),
+    "tells nothing of the opening": Edit(module, "_opened", "(connection, number, [", "(connection, -1, ["),
+    "opens the first of several": Edit(SqlCaseIntake, "open", "(connection, each)", "(connection, asked[0])"),
+    "finds closed ones about them": Edit(SqlCaseIntake, "about", "member.open == true(), ", ""),
+    "finds those about others": Edit(SqlCaseIntake, "about", "== true(), some", "== true()"),
+    "finds those about the first": Edit(SqlCaseIntake, "about", "len(accounts)", "1"),
     "stores over another version": Edit(case_rows, "put", ", _COLUMNS.version == case.version - 1", ""),
     "stores over all": Edit(case_rows, "put", "_COLUMNS.number == case.number, ", ""),
     "leaves members as they were": Edit(case_rows, "put", "write_members(connection, case)", "pass"),
@@ -418,6 +489,13 @@ MUTANTS = {
     "merges what has changed": Edit(SqlCases, "merge", "!= len({kept.number, merged.number})", "< 0"),
     "merges one with itself": Edit(SqlCases, "merge", "or kept.number == merged.number", "or False"),
     "keeps the facts of one": Edit(SqlCases, "merge", "(facts[merged.number], now)", "(facts[kept.number], now)"),
+    "splits what has changed": Edit(SqlCases, "split", "not rows.put(", "None is rows.put("),
+    "leaves the whole to those that stay": Edit(SqlCases, "split", "facts_row(stay, now)", "facts_row(whole, now)"),
+    "takes the facts that were sent": Edit(SqlCases, "split", "msgspec.structs.replace(made, facts=go)", "made"),
+    "values those that go by another time": Edit(SqlCases, "split", "facts=go), now)", "facts=go), 0)"),
+    "tells one of the split": Edit(SqlCases, "split", "(left.number, number)", "(left.number,)"),
+    "parts as of another time": Edit(SqlCases, "split", "parting.of(whole, now)", "parting.of(whole, 0)"),
+    "parts all cases": Edit(SqlCases, "split", "_COLUMNS.number == left.number", "_COLUMNS.number > 0"),
     "shows all states": Edit(SqlCases, "found", "wanted.state is not None", "False"),
     "shows those of all accounts": Edit(SqlCases, "found", "wanted.account is not None", "False"),
     "shows those that others are at": Edit(SqlCases, "found", "wanted.claimed_by is not None", "False"),
@@ -444,6 +522,9 @@ MUTANTS = {
     "forgets how far it was": Edit(SqlCaseFeed, "feed", '{"sequence": upto}', '{"sequence": fed}'),
     "opens one for each finding": Edit(SqlCaseFeed, "feed", "rows.open_about(connection, [finding.account])", "None"),
     "does not see what was used": Edit(SqlCaseFeed, "feed", "used.items()", "{}.items()"),
+    "forgets what was burnt before": Edit(SqlCaseFeed, "feed", "burns.used(", "stake.used(0 * "),
+    "burns as of another time": Edit(SqlCaseFeed, "feed", "facts.stake.faded(stake.at)", "facts.stake"),
+    "burns what has faded": Edit(SqlCaseFeed, "feed", "stake.faded(burns.at).burn", "stake.burn"),
     "tells nothing of what it opened": Edit(SqlCaseFeed, "feed", "(connection, number, [", "(connection, -1, ["),
     "burns what is closed": Edit(SqlCaseFeed, "burning", "member.open == true(), ", ""),
     "burns what was known": Edit(SqlCaseFeed, "burning", ", _COLUMNS.number > after", ""),
@@ -458,5 +539,6 @@ def test_kills_the_mutant_that(name: str, tmp_path_factory: pytest.TempPathFacto
         follows_the_model(open_sql_cases, tmp_path_factory.mktemp("mutant"), sessions)
 
     with planted(MUTANTS[name]), pytest.raises((AssertionError, RecordsUnavailable)):  # noqa: PT012 - whichever notices it
-        follows_the_model(open_sql_cases, tmp_path_factory.mktemp("mutant"), STORY)
+        for story in (STORY, TWO):
+            follows_the_model(open_sql_cases, tmp_path_factory.mktemp("mutant"), story)
         model()

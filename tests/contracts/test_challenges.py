@@ -1,7 +1,7 @@
 """The contract of challenges and of what came of them, against a naive model; and mutants that must die."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
@@ -26,6 +26,7 @@ from tests.contracts.opened_records import (
     open_sql_challenges,
 )
 from tests.contracts.planting import Edit, planted
+from tests.contracts.test_appeals import holds
 
 implementations = on_every_data_base(challenges_and_outcomes)
 
@@ -63,6 +64,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("give_back"), some),
     st.tuples(st.just("end"), st.tuples(some, outcomes)),
     st.tuples(st.just("forget"), times),
+    st.tuples(st.just("erase"), st.sampled_from([*ACCOUNTS, "nobody"])),
     st.tuples(st.just("told"), some),
     st.tuples(st.just("later"), st.tuples(untolds, times)),
 )
@@ -124,8 +126,13 @@ class NaiveChallenges(Challenges):
         found = [each for each in self.kept.values() if each.over(now)]
         return sorted(found, key=lambda each: (each.expires, each.id))[:limit]
 
+    def erase(self, whose: Callable[[str], bool]) -> int:
+        return self._drop([each.id for each in self.kept.values() if whose(each.account)])
+
     def forget(self, before: int) -> int:
-        gone = [each.id for each in self.kept.values() if 0 < each.ended < before]
+        return self._drop([each.id for each in self.kept.values() if 0 < each.ended < before])
+
+    def _drop(self, gone: Sequence[str]) -> int:
         for each in gone:
             del self.kept[each]
             self.news.pop(each, None)
@@ -180,6 +187,8 @@ class Story:
                 assert challenges.end(name, outcome) is self.model.end(name, outcome)
             case "forget", before:
                 assert challenges.forget(before) == self.model.forget(before)
+            case "erase", account:
+                assert challenges.erase(account.__eq__) == self.model.erase(account.__eq__)
             case "told", name:
                 outcomes.told(name)
                 self.news.told(name)
@@ -234,6 +243,7 @@ STORY: list[Session] = [
         (("attempt", ("a", 4)), EVERYTHING),
         (("give_back", "a"), EVERYTHING),
         (("end", ("B_-", EXPIRED)), (3, 1)),
+        (("attempt", ("B_-", 2)), EVERYTHING),  # it has ended
         (("later", (Untold("B_-", b"again", 1), 5)), (3, 99)),
         (("forget", 3), EVERYTHING),
         (("told", "a"), EVERYTHING),
@@ -241,6 +251,11 @@ STORY: list[Session] = [
         (("end", ("c", FAILED)), EVERYTHING),
         (("forget", 3), EVERYTHING),
         (("put", (SECOND, 1, 2)), EVERYTHING),
+        (("put", (replace(FIRST, account="ben"), 9, 1)), EVERYTHING),
+        (("end", ("a", PASSED)), EVERYTHING),
+        (("erase", "nobody"), EVERYTHING),
+        (("erase", "ben"), EVERYTHING),
+        (("erase", "anna"), EVERYTHING),
     ],
 ]
 #: Of three that end one after the other, and are told in the order in which they are due.
@@ -317,6 +332,20 @@ def test_of_several_at_once_no_more_do_than_may(opened: OpenChallenges, tmp_path
     at_once(opened, tmp_path)
 
 
+def test_erased_challenges_stand_in_no_file(tmp_path: Path) -> None:
+    with open_sql_challenges(tmp_path) as (one, _), open_sql_challenges(tmp_path) as (other, _):
+        for number in range(40):
+            one.put(replace(FIRST, id=f"{number}", ref=f"{number}", about='{"ip":"203.0.113.77"}'), 99, 0)
+        one.end("7", PASSED._replace(event=b'{"ip":"203.0.113.78"}'))
+        one.put(replace(FIRST, id="b", ref="b", account="ben"), 99, 0)
+        assert other.get("1") is not None
+        assert holds(tmp_path, "203.0.113.77")
+        assert holds(tmp_path, "203.0.113.78")
+        assert one.erase("anna".__eq__) == 40
+        assert not holds(tmp_path, "203.0.113.7")
+        assert other.get("b") is not None
+
+
 @pytest.mark.parametrize("when", ["before insert", "before update"])
 def test_what_fails_has_not_happened(tmp_path: Path, when: str) -> None:
     with open_sql_challenges(tmp_path) as (challenges, outcomes):
@@ -388,6 +417,9 @@ MUTANTS = {
     "lets it expire a moment later": Edit(SqlChallenges, "overdue", "expires <= now", "expires < now"),
     "shows what is overdue in any order": Edit(SqlChallenges, "overdue", "order_by(_COLUMNS.expires, ", "order_by("),
     "shows what is overdue without a limit": Edit(SqlChallenges, "overdue", ".limit(limit)", ""),
+    "erases those of all": Edit(SqlChallenges, "erase", "if whose(account)", "if True"),
+    "erases all": Edit(SqlChallenges, "erase", ".where(_COLUMNS.account.in_(gone))", ""),
+    "erases none": Edit(SqlChallenges, "erase", "if gone else", "if False else"),
     "forgets the open": Edit(SqlChallenges, "forget", "_COLUMNS.ended > 0, ", ""),
     "forgets all that ended": Edit(SqlChallenges, "forget", ", _COLUMNS.ended < before", ""),
     "forgets too early": Edit(SqlChallenges, "forget", "ended < before", "ended <= before"),

@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 from fairgate.domain.appeal import Appeal
+from fairgate.domain.challenge import Challenge
 from fairgate.domain.ledger import Subject
+from fairgate.domain.windows import DAY
 from fairgate.wiring import open_records
 from tests.e2e.desks import settings_in, until
 from tests.e2e.doors import COMMAND, ENVIRONMENT, ROOT, client_of, fairgate, free_port
@@ -169,11 +171,12 @@ def test_an_erasure_says_what_is_kept_and_leaves_nothing_readable(
         service.pays(client, "ada")
         number = service.bans(client, "ada")
         appeal(service, number)
+        challenged(service)
         answer = told(client.post("/v1/erasures", json={"account": "ada", "why": "she asked, request 4711"}))
         assert answer["kept"] == (1 if policy else 0)
         assert ("fraud prevention, notice 4.2" in answer["words"]) is bool(policy)
         assert service.pays(client, "ada2") == (["card_of_banned"] if policy else [])
-        until(lambda: words_of(service) == "(erased)")
+        until(lambda: words_of(service) == "(erased)" and not challenges_of(service))
     service.stop(signal.SIGTERM)  # with a snapshot
     copy = tmp_path / "copy"
     done = fairgate("backup", copy, "--config", service.config, "--with-secret")
@@ -190,6 +193,18 @@ def appeal(service: Service, action: int) -> None:
     with open_records(service.settings.data) as records:
         asked = Appeal(-1, action, Subject("account", "ada"), "ann", NOW, "help desk", NOW, WORDS, "1")
         assert records.appeals.file(asked).new
+
+
+def challenged(service: Service) -> None:
+    with open_records(service.settings.data) as records:
+        about = json.dumps({"email": MAIL})
+        asked = Challenge("c1", "email", "ada", None, "shop", "1", NOW, NOW + 99 * DAY, 3, "", about)
+        assert records.challenges.put(asked, 9, 0).new
+
+
+def challenges_of(service: Service) -> bool:
+    with open_records(service.settings.data) as records:
+        return records.challenges.get("c1") is not None
 
 
 def words_of(service: Service) -> str:

@@ -1,5 +1,6 @@
 """Cases with a real `fairgate serve`: opened, claimed, decided; what follows stands, and the lake has the label."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -13,10 +14,13 @@ import httpx
 import pytest
 
 from fairgate.domain.access import Scope
+from fairgate.domain.audit import fingerprint
 from tests.e2e import test_appeals
 from tests.e2e.desks import rows, until
+from tests.e2e.doors import fairgate
 from tests.e2e.test_appeals import Service, desk_is_back, refusal, told
 from tests.support import PACK, body, request
+from tests.unit.casework.test_opening import CASES
 
 LABELS = """
 [event."account.label"]
@@ -53,6 +57,15 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     monkeypatch.setattr(test_appeals, "PACK", PACK + LABELS)
     with ExitStack() as stack:
         yield Service(tmp_path, stack, desk="second_looks = false")
+
+
+@pytest.fixture
+def opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A service whose pack opens cases by itself."""
+    monkeypatch.setattr(test_appeals, "KEYS", KEYS)
+    monkeypatch.setattr(test_appeals, "PACK", CASES + LABELS)
+    with ExitStack() as stack:
+        yield Service(tmp_path, stack)
 
 
 def seen(version: int) -> dict[str, str]:
@@ -95,6 +108,65 @@ def test_a_case_from_the_report_to_the_label_in_the_lake(service: Service) -> No
         [[of, bad, source, confidence, propensity, selected_by]] = rows(desk, asked)
         assert (of, bad, source, confidence, propensity) == ("r1", True, "case", 0.9, 1.0)
         assert "capped" in str(selected_by)
+    data = ("--data", service.settings.data)
+    listed = fairgate("audit", "list", *data, "--what", "label.given", "--json")
+    [noted] = [each["doing"] for each in json.loads(listed.stdout)]
+    assert (noted["by"], noted["about"]) == ("ann", ["decision", str(case["events"][0])])
+    assert json.loads(noted["more"])["bad"] is True
+    assert fairgate("audit", "verify", *data).returncode == 0
+
+
+def test_two_cases_that_were_merged_are_split_again(opening: Service) -> None:
+    with opening.as_("service") as (door, _):
+        for number, account in enumerate(("anna", "carl")):
+            told(door.post("/v1/decide", content=request(number, account, cost=20.0 + number)))
+    with opening.as_("ann") as (_, desk):
+        until(lambda: len(told(desk.get("/v1/cases"))["cases"]) == 2)
+        one, two = told(desk.get("/v1/cases"))["cases"]
+        path = f"/v1/cases/{one['number']}"
+        told(desk.post(f"{path}/claim", headers=seen(1)))
+        asked: dict[str, Any] = {"other": two["number"], "other_version": 1, "why": "one device"}
+        merged = told(desk.post(f"{path}/merge", json=asked, headers=seen(2)))
+        assert merged["accounts"] == ["anna", "carl"]
+        asked = {"accounts": ["carl"], "why": "two after all"}
+        apart = told(desk.post(f"{path}/split", json=asked, headers=seen(3)))
+        again = told(desk.post(f"{path}/split", json=asked, headers=seen(3)))
+        assert again["made"]["number"] == apart["made"]["number"]
+        left, made = apart["case"], apart["made"]
+        assert (left["accounts"], left["events"], left["claimed_by"]) == (["anna"], one["events"], "ann")
+        assert (made["accounts"], made["events"], made["claimed_by"]) == (["carl"], two["events"], None)
+        assert made["burn"] / left["burn"] == pytest.approx(21 / 20, rel=0.01)
+        decided = told(desk.post(f"{path}/decision", json={"outcome": "benign", "why": "a friend"}, headers=seen(4)))
+        assert (decided["labels"], decided["unlabelled"]) == (1, [])
+        assert told(desk.get("/v1/cases?account=carl&state=open"))["cases"][0]["number"] == made["number"]
+
+
+def test_the_accounts_of_a_query_become_a_case(service: Service) -> None:
+    with service.as_("service") as (door, _):
+        for number, account in enumerate(("anna", "anna", "carl", "dora")):
+            told(door.post("/v1/decide", content=request(number, account, cost=50.0)))
+    query = "SELECT account, sequence FROM decisions WHERE account <> 'dora' ORDER BY sequence"
+    asked: dict[str, Any] = {"query": query, "why": "one wave", "ref": "wave 1"}
+    with service.as_("junior") as (_, desk):
+        assert refusal(desk.post("/v1/cases/from-query", json=asked)) == (403, "scope_missing")
+    with service.as_("ann") as (_, desk):
+        until(lambda: desk.get("/readyz").status_code == 200)  # so there is a lake
+        preview = told(desk.post("/v1/cases/from-query", json=asked | {"preview": True}))
+        assert (preview["accounts"], preview["skipped"]["duplicate"], preview["there"]) == (2, 1, 0)
+        made = told(desk.post("/v1/cases/from-query", json=asked), 201)
+        assert told(desk.post("/v1/cases/from-query", json=asked))["cases"] == made["cases"]
+        path = f"/v1/cases/{made['cases'][0]}"
+        case = told(desk.get(path))["case"]
+        numbers = [number for _, number in rows(desk, query)]
+        assert (case["accounts"], case["events"], case["query"]) == (["anna", "carl"], numbers[::-1], query)
+        assert case["evidence"] == [f"query {fingerprint(query)[:12]}"]
+        told(desk.post(f"{path}/claim", headers=seen(1)))
+        decided = told(desk.post(f"{path}/decision", json=SUSPEND, headers=seen(2)))
+        assert (len(decided["actions"]), decided["labels"]) == (2, 2)
+        for bad in ("SELECT 1 AS account", "SELECT 'x' AS name", "DROP TABLE decisions"):
+            assert refusal(desk.post("/v1/cases/from-query", json=asked | {"query": bad})) == (422, "bad_query")
+        endless = "SELECT 'x' || range AS account FROM range(5000000)"
+        assert refusal(desk.post("/v1/cases/from-query", json=asked | {"query": endless})) == (422, "too_many")
 
 
 def test_who_may_not_act_decides_nothing_half(service: Service) -> None:

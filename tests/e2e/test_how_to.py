@@ -12,6 +12,7 @@ import textwrap
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -25,6 +26,7 @@ from fairgate.entrypoints.desk.lifeline import settings_line, settings_of_line
 from fairgate.language.pack_file import load_pack
 from fairgate.settings import read_settings
 from fairgate.wiring import pack_folder
+from tests.e2e.desks import until
 from tests.e2e.doors import COMMAND, ENVIRONMENT, ROOT, client_of, free_port
 
 HOW_TO = ROOT / "docs" / "how-to"
@@ -81,8 +83,11 @@ class Service:
         }  # fmt: skip
 
 
-def make_service(folder: Path, port: int) -> Service:
-    """What the pages have before they begin: the program, a service, the call site that was agreed on, a key."""
+def make_service(folder: Path, port: int, desk: int | None = None, scopes: tuple[str, ...] = ALL_SCOPES) -> Service:
+    """What the pages have before they begin: the program, a service, the call site that was agreed on, a key.
+
+    Without a port for it there is no desk, and no clerk.
+    """
     program = folder / "bin" / "fairgate"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{COMMAND[2]}' \"$@\"\n")
@@ -90,18 +95,32 @@ def make_service(folder: Path, port: int) -> Service:
     service = Service(folder, port, "")
     service.type("fairgate init service")
     config = folder / "service" / "fairgate.toml"
-    text = (
-        config.read_text().replace("#port = 8080 ", f"port = {port} ").replace("#enabled = true ", "enabled = false ")
-    )
+    text = config.read_text().replace("#port = 8080 ", f"port = {port} ")
+    if desk is None:
+        text = text.replace("#enabled = true ", "enabled = false ")
+    else:
+        text = text.replace("#port = 8081 ", f"port = {desk} ")
+        text = text.replace("#second_person_above = 100 ", "second_person_above = 1 ")
     config.write_text(text + block("first-integration.md", "[call_site.signup]\nfail"))
-    scopes = " ".join(f"--scope {scope}" for scope in ALL_SCOPES)
-    made = service.type(f"fairgate keys create {scopes} --name tests --config service/fairgate.toml")
-    return Service(folder, port, made.strip())
+    return Service(folder, port, key_of(service, "tests", *scopes))
+
+
+def key_of(service: Service, name: str, *scopes: str) -> str:
+    """A new key."""
+    given = " ".join(f"--scope {scope}" for scope in scopes)
+    return service.type(f"fairgate keys create {given} --name {name} --config service/fairgate.toml").strip()
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     made = make_service(tmp_path_factory.mktemp("how-to"), free_port())
+    with served(made):
+        yield made
+
+
+@contextmanager
+def served(made: Service) -> Iterator[None]:
+    """The service runs."""
     command = [*COMMAND, "serve", "--config", str(made.folder / "service" / "fairgate.toml")]
     with (made.folder / "output").open("wb") as output, subprocess.Popen(
         command, cwd=made.folder, env=ENVIRONMENT, stdout=output, stderr=output
@@ -113,7 +132,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
                     assert door.poll() is None, (made.folder / "output").read_text()
                     assert time.monotonic() < until
                     time.sleep(0.05)
-            yield made
+            yield
         finally:
             door.terminate()
             assert door.wait(60) == 0
@@ -280,6 +299,74 @@ def test_an_account_is_erased_as_the_page_says(service: Service) -> None:
         asked.post("/v1/decide", json=event, headers={"Authorization": f"Bearer {service.key}"}).raise_for_status()
     service.type(block("operating.md", "fairgate erase"))
     assert "1 accounts were erased and can't be read" in service.type("fairgate doctor --config service/fairgate.toml")
+
+
+# ------------------------------------------------------------------------------------------------------ with a desk
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Service]:
+    """A service with desk and clerk, on which two people have signed up; commands find its settings by themselves."""
+    desk = free_port()
+    scopes = (*ALL_SCOPES, "review", "sql", "personal", "audit")
+    made = make_service(tmp_path, free_port(), desk, scopes)
+    with served(made), client_of(made.port) as door, client_of(desk) as asked:
+        for number in range(2):
+            data = {"account": f"acc_{number}", "email": f"zoe{number}@example.com"}
+            event = {"specversion": "1.0", "id": f"o{number}", "source": "test", "type": "account.signup", "data": data}
+            door.post("/v1/decide", json=event, headers={"Authorization": f"Bearer {made.key}"}).raise_for_status()
+        until(lambda: is_ready(asked))
+        yield made
+
+
+def line_of(page: str, beginning: str) -> str:
+    """The one command of a page that begins so."""
+    [found] = [
+        line.strip() for line in (HOW_TO / page).read_text("utf-8").splitlines() if line.startswith(f"    {beginning}")
+    ]
+    return found
+
+
+def by(key: str, script: str) -> str:
+    """Commands that somebody with this key types."""
+    return f"export FAIRGATE_CONFIG=service/fairgate.toml FAIRGATE_KEY={key}\n{script}"
+
+
+def test_a_bulk_action_goes_its_way_as_the_page_says(office: Service) -> None:
+    bob = key_of(office, "bob", "enforce")
+    draft = block("act.md", "fairgate bulk draft")
+    assert "newcomers_share_prompt" in {each.name for each in load_pack(pack_folder("ai_api")).rules}
+    draft = draft.replace("FROM rules WHERE rule = 'newcomers_share_prompt'", "FROM decisions")
+    drafted = office.type(by(office.key, draft))
+    assert "suspend 2 accounts" in drafted
+
+    def typed(what: str, number: int = 1, key: str = office.key) -> str:
+        line = line_of("act.md", f"fairgate bulk {what} 3")
+        return office.type(by(key, line.replace(" 3 ", f" {number} ").replace("1,204", "2")))
+
+    assert "waiting" in typed("confirm")
+    typed("approve", key=bob)
+    until(lambda: "done" in typed("show"))
+    typed("undo")
+    until(lambda: "undone" in typed("show"))
+    office.type(by(office.key, draft.replace("ring-12", "ring-13")))
+    typed("cancel", 2)
+    assert "cancelled" in typed("show", 2)
+
+
+@needs_curl
+def test_who_did_and_read_what_is_seen_as_the_page_says(office: Service) -> None:
+    bob = key_of(office, "bob", "read", "personal", "enforce")
+    (office.folder / "bob.key").write_text(bob)
+    sequence = office.type(by(office.key, "fairgate sql --form csv 'select min(sequence) from decisions'")).split()[1]
+    until(lambda: "personal: shown" in office.type(line_of("audit.md", "curl -si").replace("4711 ", f"{sequence} ")))
+    shown = office.type(by(office.key, block("audit.md", "fairgate sql --personal")))
+    assert "@example.com" in shown
+    until(lambda: " bob " in office.type(by(office.key, line_of("audit.md", "fairgate audit list --by"))))
+    assert json.loads(office.type(by(office.key, line_of("audit.md", "fairgate audit list --what")))) == []
+    assert "as they were written" in office.type(by(office.key, line_of("audit.md", "fairgate audit verify")))
+    acknowledge = line_of("audit.md", "fairgate audit acknowledge")  # there is nothing to acknowledge here
+    assert "Nothing is cut off" in office.type(by(office.key, f"! {acknowledge} 2>&1"))
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,11 @@ def test_an_erasure_is_told_in_words(tmp_path: Path) -> None:
         told(remember(client, act(client, "a"), {"mailboxes": [TOKEN]}))
         answer = told(client.post("/v1/erasures", json={"account": "a", "why": "asked for"}))
         assert (answer["kept"], answer["until"], answer["ground"]) == (0, None, "")
-        assert answer["words"].endswith("and nothing of it is remembered in lists")
+        assert (
+            "and nothing of it is remembered in lists; the words of its appeals, and its challenges" in answer["words"]
+        )
+        assert answer["words"].endswith("; 1 action on it stays, as do those on its keys and cards")
+        assert answer["actions"] == 1
         assert told(client.get("/v1/memory"))["tokens"] == 0
         nobody = client.post("/v1/erasures", json={"account": "nobody", "why": "asked for"})
         assert told_of(nobody, 404)["error"]["code"] == "nothing_sealed"

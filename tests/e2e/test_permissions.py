@@ -69,6 +69,8 @@ DESK = {
     ("POST", "/v1/cases/{number}/escalate"): JUDGES,
     ("POST", "/v1/cases/{number}/reopen"): JUDGES,
     ("POST", "/v1/cases/{number}/merge"): JUDGES,
+    ("POST", "/v1/cases/{number}/split"): JUDGES,
+    ("POST", "/v1/cases/from-query"): JUDGES,
     ("POST", "/v1/cases/{number}/decision"): JUDGES,
     ("POST", "/v1/cases/{number}/gold"): LEADS,
     ("POST", "/v1/cases/{number}/gold/undo"): LEADS,

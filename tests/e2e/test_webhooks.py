@@ -153,14 +153,25 @@ def test_what_can_not_be_delivered_is_put_aside_and_sent_again_when_asked(tmp_pa
     with receiving(receiver), service(tmp_path, receiver, more="patience_hours = 0.0001") as (door, client):
         act(client, "a")
 
-        def dead() -> Any:  # noqa: ANN401 - JSON
-            shown = fairgate("webhooks", "dead", "--config", door.folder / "fairgate.toml", "--json")
+        def dead(*more: str) -> Any:  # noqa: ANN401 - JSON
+            shown = fairgate("webhooks", "dead", "--config", door.folder / "fairgate.toml", "--json", *more)
             assert shown.returncode == 0, shown.stderr
             return msgspec.json.decode(shown.stdout)
 
         wait_until(lambda: bool(dead()))
-        [letter] = dead()
-        assert (letter["receiver"], letter["why"]) == ("gateway", "status 400: ")
+        [hidden] = dead()
+        assert (hidden["receiver"], hidden["why"], hidden["body"]) == ("gateway", "status 400", None)
+        unsaid = fairgate("webhooks", "dead", "--config", door.folder / "fairgate.toml", "--json", "--personal")
+        assert (unsaid.returncode, unsaid.stdout, "--why" in unsaid.stderr) == (1, "", True)
+        table = ("webhooks", "dead", "--config", door.folder / "fairgate.toml")
+        assert "status 400:" not in fairgate(*table).stdout
+        assert "status 400:" in fairgate(*table, "--personal", "--why", "ticket 4711").stdout
+        [letter] = dead("--personal", "--why", "ticket 4711")
+        assert letter["why"] == "status 400: "
+        said = fairgate("audit", "list", "--config", door.folder / "fairgate.toml", "--what", "personal.read", "--json")
+        readings = [each["doing"] for each in msgspec.json.decode(said.stdout)]
+        about = ["message", str(letter["number"])]
+        assert [(each["about"], each["why"]) for each in readings] == [(about, "ticket 4711")] * 2
         assert letter["message"].startswith("action_0_taken-")
         assert letter["body"]["data"]["standing"]["value"] == "a"
         listed = fairgate("webhooks", "list", "--config", door.folder / "fairgate.toml").stdout

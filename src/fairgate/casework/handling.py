@@ -101,6 +101,34 @@ def merged(kept: Case, gone: Case, hand: Hand, why: str) -> tuple[Step, Step]:
     )
 
 
+def split(case: Case, accounts: Sequence[str], hand: Hand) -> tuple[Case, Case]:
+    """Some accounts are another actor's: the case, which they stay at, without them; and a new one about them.
+
+    What happened is told by `splitting` once the new one has its number.
+    """
+    _check_mine(case, hand)
+    if not set(accounts) <= set(case.accounts):
+        raise CaseStands(case.number, "not_in_case", "one of these accounts is not in it")
+    stay = tuple(account for account in case.accounts if account not in set(accounts))
+    if not accounts or not stay:
+        what = "name some of its accounts, and not all: one at least must go, and one must stay"
+        raise CaseStands(case.number, "all_or_none", what)
+    go = tuple(account for account in case.accounts if account in set(accounts))
+    made = replace(
+        case,
+        number=-1,
+        accounts=go,
+        opened=hand.at,
+        opened_by=hand.by,
+        ref="",
+        version=1,
+        claim=None,
+        snoozed_until=0,
+        split_from=case.number,
+    )
+    return _step(case, hand, "split", "", accounts=stay).case, made
+
+
 def decided(case: Case, hand: Hand, verdict: Verdict) -> Step:
     """They have judged it."""
     _check_mine(case, hand)
@@ -142,6 +170,11 @@ def judged(verdict: Verdict | Word) -> str:
 def joining(kept: int, gone: int, why: str) -> str:
     """That a case was merged into another, as the history of both has it."""
     return f"case {gone} into case {kept}: {why}"
+
+
+def splitting(case: int, made: int, accounts: int, why: str) -> str:
+    """That some accounts of a case became one of their own, as the history of both has it."""
+    return f"{accounts:,} account{'' if accounts == 1 else 's'} of case {case} into case {made}: {why}"
 
 
 def done_before(case: Case, seen: int, by: str, deed: tuple[str, str], history: Sequence[Happening]) -> bool:

@@ -1,20 +1,21 @@
 """From decisions to cases: which of them call for somebody to look, and what their accounts burn meanwhile."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+
+from msgspec.structs import replace
 
 from fairgate.decide.reasons import reasons_of
 from fairgate.domain.action import Action
 from fairgate.domain.case import Finding
 from fairgate.domain.event import Decision
-from fairgate.domain.pack import Attribute, CaseTerms, Pack
-from fairgate.domain.secret import token_text
+from fairgate.domain.pack import CaseTerms, Pack
 from fairgate.domain.windows import HOUR, SECOND
 from fairgate.domain.worth import Stake
-from fairgate.enforce.subjects import ACCOUNT, plain
-from fairgate.ingest.identifiers import TYPES
+from fairgate.enforce.subjects import ACCOUNT
 from fairgate.pipeline.projection import Watcher
+from fairgate.pipeline.recorded import ReadValue, read_by
 from fairgate.pipeline.records import EventRecord, PackRecord, Record
 from fairgate.ports.cases import CaseFeed
 
@@ -40,15 +41,19 @@ class Opening(Watcher):
     is told once an hour: so a case that was judged is opened anew by then if nothing has changed.
     """
 
+    events = True
+
     def __init__(self, feed: CaseFeed) -> None:
         self._feed = feed
         self._newest = 0
+        #: What was used below was told before.
+        self._fed = feed.fed()
         self._stakes: dict[str, Stake] = {}
         self._told: dict[str, _Told] = {}
         self._used: dict[str, Stake] = {}
         self._findings: list[Finding] = []
         self._kept_at = 0
-        self._readers: Mapping[str, _Reader] = {}
+        self._readers: Mapping[str, Reader] = {}
         self._know_new()
 
     def live(self, record: PackRecord, pack: Pack) -> None:
@@ -56,7 +61,7 @@ class Opening(Watcher):
         terms = pack.cases
         self._readers = {}
         if terms is not None:
-            self._readers = {name: _Reader(record, pack, terms, name) for name in record.public}
+            self._readers = {name: Reader(record, pack, terms, name) for name in record.public}
 
     def see(self, number: int, record: Record) -> None:
         """A record: what is no event is passed over."""
@@ -65,16 +70,17 @@ class Opening(Watcher):
         reader = self._readers.get(record.type)
         if reader is None:
             return
-        opens = record.decision.action >= reader.terms.opens_from
+        opens = record.decision.action >= reader.opens_from
         if not opens and not self._stakes:
             return
         account = reader.account(record)
-        if account is None:
+        known = self._stakes.get(account) if account is not None else None
+        if account is None or (known is None and not opens):
             return
         cost = reader.cost(record)
-        known = self._stakes.get(account)
-        if known is not None and cost > 0:
-            self._stakes[account] = self._used[account] = known.used(cost, record.received)
+        if known is not None and cost > 0 and number >= self._fed:
+            before = self._used.get(account) or replace(known, burn=0.0, at=record.received)
+            self._used[account] = before.used(cost, record.received)
         if opens and self._is_new(account, record):
             self._findings.append(reader.finding(number, record, account, cost))
 
@@ -108,22 +114,20 @@ class Opening(Watcher):
         self._stakes |= stakes
 
 
-class _Reader:
+class Reader:
     """Reads what cases need of the records of one event type."""
 
     def __init__(self, live: PackRecord, pack: Pack, terms: CaseTerms, event_type: str) -> None:
         self.terms = terms
+        self.opens_from = terms.opens_from
         self._pack = pack
         self._type = event_type
         attribute = next((each for each in pack.event_types[event_type].attributes if each.entity == ACCOUNT), None)
-        self._account = _account_of(live, event_type, attribute)
+        #: The account of an event, as the ledger has it; None where it has none.
+        self.account: ReadValue = _nobody if attribute is None else read_by(live, event_type, attribute)
         names = live.public[event_type]
         self._cost_at = names.index(self.terms.cost) if self.terms.cost in names else None
         self._segments = {each.name: each.costs for each in pack.segments}
-
-    def account(self, record: EventRecord) -> str | None:
-        """The account of an event, as the ledger has it; None where it has none."""
-        return self._account(record)
 
     def cost(self, record: EventRecord) -> float:
         """What an event used, in dollars."""
@@ -159,24 +163,5 @@ def _evidence(decision: Decision) -> list[str]:
     return [*(rule for rule in decision.rules if rule not in decision.silent), *decision.lists]
 
 
-def _account_of(live: PackRecord, event_type: str, attribute: Attribute | None) -> Callable[[EventRecord], str | None]:
-    """How the account of a type's records is read: canonical, or the token of a personal one."""
-    public, tokens = live.public[event_type], live.tokens.get(event_type, ())
-    if attribute is None:
-        return lambda _: None
-    if attribute.name in tokens:
-        at, version = tokens.index(attribute.name), live.secret
-
-        def token(record: EventRecord) -> str | None:
-            found = record.tokens[at]
-            return None if found is None else token_text(version, found)
-
-        return token
-    place, semantic = public.index(attribute.name), TYPES.get(attribute.type)
-    canonical: Callable[[Any], str] = plain if semantic is None else semantic.canonical
-
-    def value(record: EventRecord) -> str | None:
-        found = record.public[place]
-        return None if found is None else canonical(found)
-
-    return value
+def _nobody(_: EventRecord) -> None:
+    """The account of events that have none."""

@@ -119,8 +119,9 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     """A case about accounts that are thought to be one actor's.
 
     `number` counts cases; -1 stands for none yet. `opened_by` is who opened it, empty where a decision did; `ref` is
-    their own name for it. `propensity` is the probability with which it was drawn for review where that was by lot, and
-    1 else. Who is `barred` must not judge it. `version` goes up with each change that a person makes.
+    their own name for it; `query` is the SQL that gave the accounts, where one did. `propensity` is the probability
+    with which it was drawn for review where that was by lot, and 1 else. Who is `barred` must not judge it. `version`
+    goes up with each change that a person makes. `split_from` is the case of which it was a part.
     """
 
     number: int
@@ -138,6 +139,8 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     barred: tuple[str, ...] = ()
     propensity: float = 1.0
     merged_into: int | None = None
+    split_from: int | None = None
+    query: str = ""
     verdict: Verdict | None = None
 
     def claimed(self, now: int) -> str | None:

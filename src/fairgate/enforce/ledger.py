@@ -167,15 +167,16 @@ class Ledger:
 
     def of(self, subject: Subject) -> list[Entry]:
         """What is held of a subject, the oldest first, also what was undone."""
-        return [self._entries[number] for number in self.held(subject.kind).get(subject.value, ())]
+        return [self._entries[number] for number in self._of.get(subject.kind, _NOBODY).get(subject.value, ())]
 
     def standing(self, subject: Subject, now: int) -> list[Entry]:
         """What stands against or for a subject at a time, the oldest first."""
         return [entry for entry in self.of(subject) if entry.stands(now)]
 
-    def held(self, kind: str) -> Mapping[str, tuple[int, ...]]:
-        """The numbers of what is held of the subjects of a kind, by their values."""
-        return self._of.get(kind, _NOBODY)
+    @property
+    def held(self) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
+        """The numbers of what is held, by the kinds of subjects and then by their values."""
+        return self._of
 
     def _drop(self, entry: Entry) -> None:
         number, subject = entry.number, entry.subject

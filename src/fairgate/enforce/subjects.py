@@ -33,8 +33,9 @@ class Subjects:
     def held(self, data: object, ledger: Ledger) -> list[int]:
         """The numbers of what a ledger holds of an event's entities."""
         numbers: list[int] = []
+        kinds = ledger.held
         for kind, read in self.reads:
-            held = ledger.held(kind)
+            held = kinds.get(kind)
             if held:  # reading costs more than looking: a value may have to be brought into its form, or hashed
                 value = read(data)
                 numbers += held.get(value, ()) if value is not None else ()

@@ -14,14 +14,14 @@ from fairgate.domain.audit import Doing, Kind, Row, fingerprint, more_of, signed
 from fairgate.domain.errors import BadRequest, LogLocked
 from fairgate.domain.event import moment
 from fairgate.domain.ledger import Subject
-from fairgate.domain.reading import LONGEST_REASON, no_case, sight_of
+from fairgate.domain.reading import LONGEST_REASON, Sight, no_case, sight_of
 from fairgate.domain.windows import SECOND
 from fairgate.entrypoints.door.anchors import asked_for, record_of
 from fairgate.entrypoints.door_client import open_door
 from fairgate.entrypoints.operator import Operator
 from fairgate.entrypoints.passes import passes_of
 from fairgate.pipeline.audit_check import Check, Checked, Fault, FaultKind, Placed, anchors_in
-from fairgate.ports.audit import Sought
+from fairgate.ports.audit import Audit, Sought
 from fairgate.secret_file import secrets_of
 from fairgate.wiring import existing_records, open_pipeline, open_records
 
@@ -110,13 +110,27 @@ def note_query(data: Path, by: str, why: str, query: str, now: int) -> None:
 
     Raises `BadRequest` where they don't say why, and `RecordsUnavailable`.
     """
-    seen = sight_of(may=True, reason=why.encode("utf-8", "replace"), open_case=no_case)
-    if not seen.shown:
-        raise BadRequest("Say with --why, in 3 to 300 characters, why personal values are to be shown.")
+    seen = _sight(why)
     more = more_of(kind="sql", sha256=fingerprint(query), characters=len(query))
     about = Subject("query", "on this machine")
     with open_records(data) as records:
         records.audit.append([Doing(now, by, "", Kind.ASKED_PERSONAL, about, seen.why, seen.case, None, more)])
+
+
+def note_reading(audit: Audit, by: str, why: str, about: Sequence[Subject], now: int) -> None:
+    """Note that somebody at this machine is about to be shown personal values of something. Raises as `note_query`."""
+    seen = _sight(why)
+    doings = [Doing(now, by, "", Kind.READ, each, seen.why, seen.case) for each in about]
+    if doings:
+        audit.append(doings)
+
+
+def _sight(why: str) -> Sight:
+    """What somebody at this machine sees, who says why. Raises `BadRequest` where they don't."""
+    seen = sight_of(may=True, reason=why.encode("utf-8", "replace"), open_case=no_case)
+    if not seen.shown:
+        raise BadRequest("Say with --why, in 3 to 300 characters, why personal values are to be shown.")
+    return seen
 
 
 def _time(given: datetime | None) -> int | None:

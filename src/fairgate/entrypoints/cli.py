@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the types of what commands are given must not load what `--
     from fairgate.entrypoints.operator import Operator
     from fairgate.entrypoints.people_command import Staff
     from fairgate.entrypoints.sql_command import Form
-    from fairgate.ports.outbox import Outbox
+    from fairgate.wiring import Records
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -427,13 +427,13 @@ def webhooks() -> None:
     """Show and send again what other services are told, and make their secrets."""
 
 
-def _with_outbox(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say which records; it gets their outbox."""
+def _with_records(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which records; it gets these."""
 
     @_CONFIG
     @click.option("--data", type=_FOLDER, help="Where log and records are kept.")
     @wraps(command)
-    def with_outbox(config: Path | None, data: Path | None, **rest: object) -> None:
+    def with_records(config: Path | None, data: Path | None, **rest: object) -> None:
         from fairgate.settings import settings_of
         from fairgate.wiring import open_records
 
@@ -441,42 +441,52 @@ def _with_outbox(command: Callable[..., None]) -> Callable[..., None]:
         if not folder.is_dir():  # else they would be made there, and say that nothing waits
             raise BadRequest(f"There is no folder {folder}: check the path.")
         with open_records(folder) as records:
-            command(records.outbox, **rest)
+            command(records, **rest)
 
-    return with_outbox
+    return with_records
 
 
 @webhooks.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_with_outbox
-def webhooks_list(outbox: Outbox, *, as_json: bool) -> None:
+@_with_records
+def webhooks_list(records: Records, *, as_json: bool) -> None:
     """Show how many messages wait for each service, since when, and how many were put aside."""
     from fairgate.backends.embedded.clock import SystemClock
     from fairgate.entrypoints import webhooks_command
 
-    click.echo(webhooks_command.backlogs(outbox, SystemClock().now(), as_json=as_json))
+    click.echo(webhooks_command.backlogs(records.outbox, SystemClock().now(), as_json=as_json))
 
 
 @webhooks.command("dead")
 @click.option("--receiver", help="Only those to this service.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the messages.")
-@_with_outbox
-def webhooks_dead(outbox: Outbox, receiver: str | None, *, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the messages where --personal is given.")
+@click.option("--personal", is_flag=True, help="Show the messages and what the service answered, with --why.")
+@click.option("--why", default="", help="Why these are to be shown; kept in the audit log.")
+@_with_records
+def webhooks_dead(records: Records, receiver: str | None, why: str, *, as_json: bool, personal: bool) -> None:
     """Show messages that were put aside, and why."""
     from fairgate.entrypoints import webhooks_command
 
-    click.echo(webhooks_command.dead(outbox, receiver, as_json=as_json))
+    found = webhooks_command.put_aside(records.outbox, receiver)
+    if personal:
+        from fairgate.backends.embedded.clock import SystemClock
+        from fairgate.domain.ledger import Subject
+        from fairgate.entrypoints.audit_command import note_reading
+
+        about = [Subject("message", str(each.number)) for each in found]
+        note_reading(records.audit, getpass.getuser(), why, about, SystemClock().now())
+    click.echo(webhooks_command.dead(found, personal=personal, as_json=as_json))
 
 
 @webhooks.command("again")
 @click.argument("numbers", type=int, nargs=-1, required=True)
-@_with_outbox
-def webhooks_again(outbox: Outbox, numbers: tuple[int, ...]) -> None:
+@_with_records
+def webhooks_again(records: Records, numbers: tuple[int, ...]) -> None:
     """Send messages that were put aside again, by their NUMBERS, behind all that wait."""
     from fairgate.backends.embedded.clock import SystemClock
     from fairgate.entrypoints import webhooks_command
 
-    click.echo(webhooks_command.again(outbox, numbers, SystemClock().now()))
+    click.echo(webhooks_command.again(records.outbox, numbers, SystemClock().now()))
 
 
 @webhooks.command("secret")

@@ -158,7 +158,7 @@ class _OnData:
 
     def erase(self, account: str) -> ErasureAnswer:
         left = self._pipeline.erase(account, self._by, self._why, self._policy.keeps)
-        return erasure_answer(account, left, self._policy.ground)
+        return erasure_answer(account, left, self._policy.ground, self._pipeline.actions_on(account))
 
 
 class _ThroughDoor:

@@ -8,7 +8,7 @@ import msgspec
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.domain.errors import BadSettings, FairgateError
-from fairgate.entrypoints.doctor import audit, data, machine, network, records
+from fairgate.entrypoints.doctor import audit, data, machine, memory, network, records
 from fairgate.entrypoints.doctor.finding import Check, Finding, Installation, State, bad, ok, warn
 from fairgate.settings import settings_of
 
@@ -29,6 +29,8 @@ CHECKS = (
     Check("records", "how far the clerk is behind the log", records.records),
     Check("webhooks", "whether they reach other services", records.webhooks),
     Check("appeals", "whether they are decided in time", records.appeals),
+    Check("bulk", "whether bulk actions come to their end", records.bulk),
+    Check("memory", "what is remembered of banned accounts, and until when", memory.ban_memory),
     Check("audit", "whether its last rows are as they were written", audit.audit),
     Check("leftovers", "what an upgrade has left", data.leftovers),
     Check("room", "free disk space against growth", machine.room),

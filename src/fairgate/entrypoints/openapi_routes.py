@@ -244,10 +244,13 @@ DESCRIBED: Mapping[tuple[str, str], Described] = MappingProxyType(
             ErasureAnswer(
                 "acc_1",
                 "nothing personal of this account can be read any more, here or in backups to come; 2 tokens of what it"
-                " used stay in lists until 2026-07-04 to know it again (fraud prevention, see our notice 4.2)",
+                " used stay in lists until 2026-07-04 to know it again (fraud prevention, see our notice 4.2); the"
+                " words of its appeals, and its challenges, go as soon as the clerk reads of it; 1 action on it stays,"
+                " as do those on its keys and cards",
                 2,
                 datetime(2026, 7, 4, 10, 31, 12, tzinfo=UTC),
                 "fraud prevention, see our notice 4.2",
+                1,
             ),
             body=PostErasure("acc_1", "asked for by its owner, request 4711"),
             problems={400: ("malformed",), 404: ("nothing_sealed",), 422: ("mistyped", "no_reason")},

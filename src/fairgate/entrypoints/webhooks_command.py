@@ -10,7 +10,7 @@ from fairgate.domain.errors import BadRequest
 from fairgate.domain.event import moment
 from fairgate.domain.windows import SECOND
 from fairgate.entrypoints.dead_message import dead_message
-from fairgate.ports.outbox import Outbox
+from fairgate.ports.outbox import Letter, Outbox
 
 #: Messages that are shown at most; `--json` has as many.
 MOST_SHOWN: Final = 1_000
@@ -38,14 +38,19 @@ def backlogs(outbox: Outbox, now: int, *, as_json: bool) -> str:
     return _table([_BACKLOG, *rows]) if rows else "nothing waits, and nothing was put aside"
 
 
-def dead(outbox: Outbox, receiver: str | None, *, as_json: bool) -> str:
+def put_aside(outbox: Outbox, receiver: str | None) -> Sequence[Letter]:
     """What was put aside, of one service or all, by number."""
-    found = outbox.dead(receiver, -1, MOST_SHOWN)
+    return outbox.dead(receiver, -1, MOST_SHOWN)
+
+
+def dead(found: Sequence[Letter], *, personal: bool, as_json: bool) -> str:
+    """Messages that were put aside; their bodies, and what the service answered, where `personal`."""
+    shown = [dead_message(each, personal=personal) for each in found]
     if as_json:
-        return _json([dead_message(each, personal=True) for each in found])
+        return _json(shown)
     rows = [
-        (str(each.number), each.receiver, each.subject.value, _minute(each.made), str(each.attempts), each.why)
-        for each in found
+        (str(each.number), each.receiver, each.subject.value, _minute(each.made), str(each.attempts), told.why)
+        for each, told in zip(found, shown, strict=True)
     ]
     return _table([_DEAD, *rows]) if rows else "nothing was put aside"
 

@@ -8,7 +8,7 @@ from fairgate.domain.audit import Doing, Kind, more_of
 from fairgate.domain.ledger import Entry, Subject
 from fairgate.domain.pack import Pack
 from fairgate.enforce.ledger import Ledger
-from fairgate.pipeline.noted import AnchorRecord, ReadRecord
+from fairgate.pipeline.noted import AnchorRecord, LabelledRecord, ReadRecord
 from fairgate.pipeline.records import EraseRecord, LedgerRecord, ListRecord, PackRecord, SwitchRecord, UndoRecord
 
 
@@ -29,6 +29,9 @@ class Doings:
         match record:
             case ReadRecord(received=at, by=by, key=key, about=about, why=why, case=case):
                 yield Doing(at, by, key, Kind.READ, about, why, case, number)
+            case LabelledRecord(received=at, by=by, key=key, about=about, type=type_, id=id_, bad=bad):
+                more = more_of(type=type_, id=id_, bad="unknown" if bad is None else bad)
+                yield Doing(at, by, key, Kind.LABELLED, Subject("decision", str(about)), "", None, number, more)
             case ListRecord():
                 yield self._listed(number, record)
             case LedgerRecord() | UndoRecord():

@@ -11,7 +11,7 @@ from fairgate.domain.ledger import Undone
 from fairgate.ingest.decode import Taken
 from fairgate.ingest.wire import Wire
 from fairgate.pipeline.engine import BATCH, Engine
-from fairgate.pipeline.noted import AnchorRecord, ReadRecord
+from fairgate.pipeline.noted import AnchorRecord, LabelledRecord, ReadRecord
 from fairgate.pipeline.records import (
     Change,
     EraseRecord,
@@ -79,7 +79,7 @@ def take_in(engine: Engine, reader: RecordReader, piece: Piece) -> None:
             _act(engine, piece)
         case RestatedRecord():
             engine.clock = max(engine.clock, piece.clock)
-        case SubjectsRecord() | ReadRecord() | AnchorRecord():
+        case SubjectsRecord() | ReadRecord() | LabelledRecord() | AnchorRecord():
             pass  # nothing is decided by it
 
 

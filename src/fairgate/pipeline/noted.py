@@ -1,4 +1,4 @@
-"""Records of the log that are there for the audit log alone: who read personal values, and anchors."""
+"""Records of the log that are there for the audit log alone: who read personal values or labelled, and anchors."""
 
 from typing import TypeAlias
 
@@ -22,6 +22,21 @@ class ReadRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind",
     case: int | None = None
 
 
+class LabelledRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="labelled", gc=False):
+    """Somebody gave a label, the event of the type and id that stands next, about the event of a number.
+
+    `bad` is None where they could not tell. `key` is the id of their API key.
+    """
+
+    received: int
+    by: str
+    key: str
+    about: int
+    type: str
+    id: str
+    bad: bool | None
+
+
 class AnchorRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="anchor", gc=False):
     """Where the audit log ended, signed. See `domain.audit.Anchor`, whose members these are."""
 
@@ -41,4 +56,4 @@ class AnchorRecord(msgspec.Struct, frozen=True, array_like=True, tag_field="kind
 
 
 #: What stands in the log for the audit log alone: nothing is decided by it.
-Noted: TypeAlias = ReadRecord | AnchorRecord
+Noted: TypeAlias = ReadRecord | LabelledRecord | AnchorRecord

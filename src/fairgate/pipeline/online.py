@@ -237,6 +237,11 @@ class Pipeline:
             self._state.forget(number)
         return [each for each in memories if each.items]
 
+    def actions_on(self, account: str) -> int:
+        """How many actions on an account the ledger has, which an erasure leaves: those that stand or ended of late."""
+        subject = self._subject(account)
+        return 0 if subject is None else len(self.engine.ledger.of(subject))
+
     def _subject(self, account: str) -> Subject | None:
         """An account as the ledger knows it; None where the pack has no accounts, or none that could be called so."""
         with suppress(NoSuchEntityKind, BadEntity):

@@ -37,7 +37,12 @@ _ALL = "all"
 
 
 class Watcher(Protocol):
-    """Something else that is brought up to the log as it is read, and keeps what it makes of it by itself."""
+    """Something else that is brought up to the log as it is read, and keeps what it makes of it by itself.
+
+    `events` says whether it is shown events: they are most of the log.
+    """
+
+    events: bool
 
     def live(self, record: PackRecord, pack: Pack) -> None:
         """A pack is live from here on. Called before the first record is seen that it is live at."""
@@ -77,6 +82,7 @@ class Projection:
         self._receivers = tuple(receivers)
         self._compile_pack = compile_pack
         self._watchers = tuple(watchers)
+        self._watch_events = tuple(each for each in watchers if each.events)
         self._watched = False
         self._read = self._kept = records.read()
         self._off = set(self._read.off)
@@ -159,7 +165,7 @@ class Projection:
         if not self._watched and not isinstance(record, PackRecord):  # it begins in the middle of the log
             live = live_pack(self._log, number)
             self._tell_watchers(live, self._compile_pack(live.files))
-        for each in self._watchers:
+        for each in self._watch_events if isinstance(record, EventRecord) else self._watchers:
             each.see(number, record)
 
     def _tell_watchers(self, record: PackRecord, pack: Pack) -> None:

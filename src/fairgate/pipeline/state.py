@@ -24,7 +24,7 @@ from fairgate.pipeline.engine import Engine
 from fairgate.pipeline.history import Piece, pieces, take_in
 from fairgate.pipeline.in_force import InForce
 from fairgate.pipeline.lookup import first_since
-from fairgate.pipeline.noted import AnchorRecord, ReadRecord
+from fairgate.pipeline.noted import AnchorRecord, LabelledRecord, ReadRecord
 from fairgate.pipeline.records import (
     FORMAT,
     EraseRecord,
@@ -235,7 +235,7 @@ class State:
                 self._check_secret(sequence, piece)
                 if not piece.same(self.live):
                     self.went_live(sequence, piece)
-            case LedgerRecord() | UndoRecord() | MemoryRecord() | ReadRecord() | AnchorRecord():
+            case LedgerRecord() | UndoRecord() | MemoryRecord() | ReadRecord() | LabelledRecord() | AnchorRecord():
                 pass  # the engine takes it in, or nothing follows from it
             case _:
                 self._mind(piece)

@@ -1,5 +1,6 @@
 """Appeals, kept until somebody has decided them, and afterwards."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from fairgate.domain.appeal import Appeal, AppealState, Ruling
@@ -69,8 +70,15 @@ class Appeals(Protocol):
         """Decide an appeal, durably, and return True. Where it is not open nothing happens, and False is returned."""
         ...
 
-    def erase(self, subject: Subject) -> int:
-        """Overwrite the words of all appeals about a subject, durably, so that no file of the records has them.
+    def about_others(self, kind: str, after: int, limit: int) -> list[Appeal]:
+        """Return at most `limit` appeals about entities of any kind but this, with numbers above `after`, by number.
+
+        Those whose words were erased are left out.
+        """
+        ...
+
+    def erase(self, subject: Subject, numbers: Sequence[int] = ()) -> int:
+        """Overwrite the words of all appeals about a subject, and of these, durably, so that no file has them.
 
         Returns how many were overwritten: those that were erased before are not. The appeals stay.
         """

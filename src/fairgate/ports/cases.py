@@ -1,9 +1,10 @@
 """Cases, kept until somebody has judged them, and afterwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from fairgate.domain.case import Case, CaseState, Finding, Happening
+from fairgate.domain.parting import Parting
 from fairgate.domain.worth import Stake
 
 
@@ -65,12 +66,32 @@ class Cases(Protocol):
         """As `store` for both as one. The one that is kept gets the facts of both, as of the happenings."""
         ...
 
+    def split(self, left: Case, made: Case, parting: Parting, told: Callable[[int], Sequence[Happening]]) -> int | None:
+        """As `store` for the one that is left, and open the other as of its `opened`, both as one.
+
+        Each gets its part of the facts that were there. `told` says what happened to both, by the number of the other.
+        Returns that number; None, and nothing happens, where another version is there.
+        """
+        ...
+
     def found(self, wanted: CasesWanted, after: int, limit: int) -> list[Case]:
         """Return at most `limit` cases with numbers above `after`, by number."""
         ...
 
     def history(self, number: int) -> list[Happening]:
         """Return what happened to a case, in order."""
+        ...
+
+
+class CaseIntake(Protocol):
+    """Cases as they come in many at once. See `Cases`."""
+
+    def open(self, asked: Sequence[Case]) -> list[Opened]:
+        """As `Cases.open` for each in turn, all as one."""
+        ...
+
+    def about(self, accounts: Sequence[str]) -> Mapping[str, int]:
+        """Return the number of the open case about each of these accounts; those without one are left out."""
         ...
 
 
@@ -117,8 +138,8 @@ class CaseFeed(Protocol):
     def feed(self, upto: int, findings: Sequence[Finding], used: Mapping[str, Stake], now: int) -> None:
         """Take in what the log says below the number `upto`, durably and as one.
 
-        Each finding goes to the open case about its account, or opens one. `used` says what accounts burn, and when it
-        was so much, which counts where they have an open case.
+        Each finding goes to the open case about its account, or opens one. `used` says what accounts have used that was
+        not told before, as of when, which comes to what their open case burns.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Challenges and what came of them, kept until the log has it and for a while afterwards."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from fairgate.domain.challenge import Challenge, ChallengeState
@@ -73,6 +74,13 @@ class Challenges(Protocol):
 
     def overdue(self, now: int, limit: int) -> list[Challenge]:
         """Return at most `limit` open challenges whose time has passed, the oldest first."""
+        ...
+
+    def erase(self, whose: Callable[[str], bool]) -> int:
+        """Forget all challenges of accounts that `whose` says it of, durably, so that no file of the records has them.
+
+        Also those that are open, and events that were not told. Returns how many there were.
+        """
         ...
 
     def forget(self, before: int) -> int:

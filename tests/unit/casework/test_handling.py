@@ -21,6 +21,8 @@ BOB, LEAD = ANN._replace(by="bob"), ANN._replace(by="lea", lead=True)
 VERDICT = Verdict(Outcome.BAD, Action.SUSPEND, ("burst",), 0.9, NOW, "ann", "a farm")
 OTHER = replace(CASE, number=8, accounts=("b", "c"))
 
+
+SPLIT = Happening(NOW, "ann", "split", "")
 MINE = handling.claimed(CASE, ANN).case
 CASES: Mapping[str, Case] = {
     "free": CASE,
@@ -41,6 +43,7 @@ DEEDS: Mapping[str, Callable[[Case], Step]] = {
     "snooze": lambda case: handling.snoozed(case, ANN, NOW + HOUR, "later"),
     "escalate": lambda case: handling.escalated(case, ANN, "too big"),
     "merge": lambda case: handling.merged(case, OTHER, ANN, "one farm")[0],
+    "split": lambda case: Step(handling.split(case, ["b"], ANN)[0], SPLIT),
     "decide": lambda case: handling.decided(case, ANN, VERDICT),
     "reopen": lambda case: handling.reopened(case, ANN, "new facts"),
 }
@@ -60,6 +63,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "snooze": _NOT_MINE,
     "escalate": _NOT_MINE,
     "merge": _NOT_MINE,
+    "split": _NOT_MINE,
     "decide": {**_NOT_MINE, "mine and barred": "barred"},
     "reopen": {name: "not_decided" for name in CASES if name != "decided"},
 }  # fmt: skip
@@ -150,6 +154,28 @@ def test_two_cases_become_one() -> None:
 def test_what_can_not_be_merged_is_told(other: Case, code: str) -> None:
     with pytest.raises(CaseStands) as caught:
         handling.merged(MINE, other, ANN, "one farm")
+    assert caught.value.code == code
+
+
+def test_one_case_becomes_two() -> None:
+    led = replace(MINE, accounts=("a", "b", "c"), barred=("dan",), propensity=0.2, escalated=True, ref="1", version=5)
+    left, made = handling.split(led, ["c", "a"], LEAD._replace(by="ann"))
+    assert (left.accounts, left.version, left.claimed(NOW), left.split_from) == (("b",), 6, "ann", None)
+    assert (made.number, made.accounts, made.version, made.claim) == (-1, ("a", "c"), 1, None)
+    assert (made.opened, made.opened_by, made.ref, made.split_from) == (NOW, "ann", "", 7)
+    for each in (left, made):  # who must not judge the one must not judge the other, and it waits for the same
+        assert (each.barred, each.propensity, each.escalated, each.state) == (("dan",), 0.2, True, CaseState.OPEN)
+    assert handling.splitting(7, 9, 2, "two farms") == "2 accounts of case 7 into case 9: two farms"
+    assert handling.splitting(7, 9, 1, "two farms") == "1 account of case 7 into case 9: two farms"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "code"),
+    [(["z"], "not_in_case"), (["a", "z"], "not_in_case"), (["a", "b"], "all_or_none"), ([], "all_or_none")],
+)
+def test_what_can_not_be_split_is_told(accounts: list[str], code: str) -> None:
+    with pytest.raises(CaseStands) as caught:
+        handling.split(MINE, accounts, ANN)
     assert caught.value.code == code
 
 

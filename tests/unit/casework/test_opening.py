@@ -105,6 +105,24 @@ def test_what_is_used_while_a_case_is_open_burns_and_fades(tmp_path: Path) -> No
     assert case.facts.stake.at == NOW + HOUR
 
 
+def test_a_case_burns_what_all_its_accounts_use(tmp_path: Path) -> None:
+    with clerk(tmp_path) as tried:
+        stake = Stake(0.5, 100.0, 24.0, 0.0, 100.0, Action.ALLOW, 5.0, NOW)
+        tried.records.cases.open(Case(-1, ("one", "two"), Facts(stake), NOW, "ann", "a hunch"))
+        tried.step()
+        for cost in (1.0, 2.0):
+            for account in ("one", "two"):
+                tried.ask(account, cost)
+                tried.step()
+            tried.clock.time += HOUR
+        tried.ask("one", 4.0)
+        tried.clock.time += SECOND
+        tried.step()
+        (case,) = tried.cases()
+    fades = 2.718281828459045
+    assert case.facts.stake.burn == pytest.approx(102 / fades**2 + 4 / fades + 4, rel=0.001)
+
+
 def test_what_brings_nothing_new_feeds_nothing_for_an_hour(tmp_path: Path) -> None:
     with clerk(tmp_path) as tried:
         for _ in range(5):
@@ -139,15 +157,17 @@ def test_after_a_start_nothing_is_fed_twice(tmp_path: Path, *, lost: bool) -> No
     with clerk(tmp_path) as tried:
         tried.ask("bold", 20.0)
         tried.step()
+        tried.clock.time += SECOND
+        tried.ask("bold", 5.0)
+        tried.step()
         if lost:  # killed after the cases were kept and before the ledger was: the log is read again from its beginning
             with tried.records.cases._records.writing() as connection:  # type: ignore[attr-defined]
                 connection.exec_driver_sql("delete from ledger_read")
         tried.restart()
-        tried.step()
         tried.ask("other", 20.0)
         tried.step()
         assert [case.accounts for case in tried.cases()] == [("bold",), ("other",)]
-        assert tried.cases("bold")[0].facts.stake.burn == 20.0
+        assert tried.cases("bold")[0].facts.stake.burn == pytest.approx(25.0, rel=0.001)
 
 
 def test_the_case_that_somebody_opened_is_fed(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_it_knows_what_stands(steps: Sequence[tuple[str, Any, Any, Any]]) -> Non
                 tried = again
         for whose in PEOPLE:
             assert [each.number for each in tried.standing(whose, now)] == naive.stands(whose, now)
-            assert set(naive.stands(whose, now)) <= set(tried.held(whose.kind).get(whose.value, ()))
+            assert set(naive.stands(whose, now)) <= set(tried.held.get(whose.kind, {}).get(whose.value, ()))
         assert tried.following == len(naive.entries)
 
 

@@ -18,11 +18,14 @@ from fairgate.domain.case import Case, CaseState, Facts
 from fairgate.domain.ledger import FOREVER, Entry, Subject
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.domain.worth import Stake, value_per_minute
+from fairgate.entrypoints.desk.gathering import rows_of
+from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.ports.cases import CasesWanted
 from fairgate.ports.ledger import Read
 from fairgate.settings import DoorSettings
 from fairgate.wiring import Records, open_records
 from tests.support import NOW, PACK, SetClock, body, open_pipeline, request
+from tests.unit.casework.test_opening import CASES
 from tests.unit.entrypoints.test_desk_app import Desk, refusal
 from tests.unit.entrypoints.test_desk_appeals import FakeDoor
 from tests.unit.entrypoints.test_desk_records import fits
@@ -331,6 +334,191 @@ def test_two_cases_are_merged(desk: Desk, records: Records) -> None:
     other = shown(desk, f"/{gone.number}")["case"]
     assert (other["state"], other["merged_into"]) == ("merged", kept.number)
     assert refusal(ask(desk, f"/{gone.number}/claim", "bob", 2)) == (409, "merged")
+
+
+def test_a_case_is_split(desk: Desk, records: Records) -> None:
+    facts = replace(FACTS, stake=replace(FACTS.stake, burn=40.0, at_risk=60.0, worth=80.0))
+    case = records.cases.open(Case(-1, ("a", "b", "c", "d"), facts, NOW, "shop", "one farm", "r 1")).case
+    path, why = f"/{case.number}/split", "another device"
+    asked: dict[str, Any] = {"accounts": ["c", "a", "d"], "why": why}
+    assert refusal(ask(desk, path, seen=1, **asked)) == (409, "not_claimed")
+    seen = mine(desk, case)
+    assert refusal(ask(desk, path, "bob", seen, **asked)) == (409, "claimed")
+    assert refusal(ask(desk, path, seen=seen + 1, **asked)) == (409, "stale")
+    for accounts, code in (("abcd", "all_or_none"), ("az", "not_in_case"), ("", "malformed"), ("aa", "malformed")):
+        assert refusal(ask(desk, path, seen=seen, accounts=list(accounts), why="so")) == (422, code)
+    told = done(ask(desk, path, seen=seen, **asked))
+    left, made = told["case"], told["made"]
+    assert (left["accounts"], left["claimed_by"], left["split_from"]) == (["b"], "ann", None)
+    assert (made["accounts"], made["claimed_by"], made["split_from"]) == (["a", "c", "d"], None, case.number)
+    assert (made["version"], made["opened_by"], made["state"]) == (1, "ann", "open")
+    assert (left["burn"], made["burn"]) == (10.0, 30.0)  # nothing else is known
+    for each, part in ((left, 0.25), (made, 0.75)):
+        kept = records.cases.get(each["number"])
+        assert kept is not None
+        stake = kept.facts.stake
+        assert (stake.at_risk, stake.worth) == (60.0 * part, 80.0 * part)
+        assert each["value"] == pytest.approx(value_per_minute(stake))
+        last = shown(desk, f"/{each['number']}")["history"][-1]
+        said = f"3 accounts of case {case.number} into case {made['number']}: {why}"
+        assert (last["by"], last["what"], last["said"]) == ("ann", "split", said)
+
+
+def test_a_case_is_split_once_by_a_double_click(desk: Desk, records: Records) -> None:
+    case = records.cases.open(Case(-1, ("a", "b", "c"), FACTS, NOW)).case
+    path, seen = f"/{case.number}/split", mine(desk, case)
+    first = done(ask(desk, path, seen=seen, accounts=["a"], why="so"))
+    assert done(ask(desk, path, seen=seen, accounts=["a"], why="so")) == first
+    assert refusal(ask(desk, path, seen=seen, accounts=["a"], why="another")) == (409, "stale")
+    assert refusal(ask(desk, path, seen=seen, accounts=["b"], why="so")) == (409, "stale")
+    assert refusal(ask(desk, path, "bob", seen, accounts=["a"], why="so")) == (409, "stale")
+    assert len(records.cases.found(CasesWanted(), -1, 9)) == 2
+    again = done(ask(desk, path, seen=seen + 1, accounts=["b"], why="so"))  # what they saw then
+    assert (again["case"]["accounts"], again["made"]["accounts"]) == (["c"], ["b"])
+    done(ask(desk, f"/{again['made']['number']}/claim", "bob", 1))
+    merged = {"other": first["made"]["number"], "other_version": 1, "why": "one after all"}
+    back = done(ask(desk, f"/{again['made']['number']}/merge", "bob", 2, **merged))
+    assert back["accounts"] == ["b", "a"]
+
+
+def test_what_decisions_found_goes_with_the_accounts(tmp_path: Path, door: Door) -> None:
+    with open_pipeline(tmp_path, CASES + LABELS) as pipeline:
+        first = answers(pipeline, request(1, "a", cost=30.0, ip="203.0.113.5"))[0].sequence
+        answers(pipeline, request(2, "b", cost=10.0, ip="203.0.113.6"))
+    events = (first + 1, first)
+    with ExitStack() as stack, open_records(tmp_path) as records:
+        desk = Desk(tmp_path, stack, KEYS, DoorSettings(port=door.port))
+        facts = replace(FACTS, stake=replace(FACTS.stake, burn=80.0), reasons=("other",), events=events)
+        case = records.cases.open(Case(-1, ("a", "b"), facts, NOW)).case
+        told = done(ask(desk, f"/{case.number}/split", seen=mine(desk, case), accounts=["b"], why="so"))
+    left, made = told["case"], told["made"]
+    assert (left["events"], made["events"]) == ([first], [first + 1])
+    assert (left["burn"], made["burn"]) == (pytest.approx(60.0), pytest.approx(20.0))
+    assert left["reasons"] == ["spend"]  # what it was decided by, and not what the case had
+
+
+def test_without_the_log_nothing_is_split(desk: Desk, records: Records) -> None:
+    case = records.cases.open(Case(-1, ("a", "b"), replace(FACTS, events=(1,)), NOW)).case
+    seen = mine(desk, case)
+    log = desk.office.settings.data / "log"
+    log.rename(log.with_name("away"))
+    assert refusal(ask(desk, f"/{case.number}/split", seen=seen, accounts=["a"], why="so")) == (503, "unavailable")
+    assert shown(desk, f"/{case.number}")["case"]["accounts"] == ["a", "b"]
+
+
+# ----------------------------------------------------------------------------------------------------------- gathering
+
+GATHER: dict[str, Any] = {"accounts": ["a", "b", "c"], "why": "one device", "ref": "wave 1", "burn": 9.0}
+
+
+def gathered(desk: Desk, status: int = 200, **changes: object) -> Any:  # noqa: ANN401 - JSON
+    answer = ask(desk, "/from-query", **{**GATHER, **changes})
+    assert answer.status_code == status, answer.text
+    told = desk.application.openapi()
+    schema = told["paths"]["/v1/cases/from-query"]["post"]["responses"]["201"]["content"]["application/json"]["schema"]
+    fits(told, schema, answer.json())
+    return answer.json()
+
+
+def test_accounts_become_one_case(desk: Desk, records: Records) -> None:
+    b = there(records, "b")
+    preview = gathered(desk, preview=True, accounts=["c", "a", "b", "a"])
+    assert (preview["preview"], preview["accounts"], preview["opened"], preview["cases"]) == (True, 2, 0, [])
+    assert (preview["skipped"], preview["there"]) == ({"null": 0, "duplicate": 1, "unfit": 0}, 1)
+    assert preview["there_cases"] == [b.number]
+    assert records.cases.found(CasesWanted(), b.number, 9) == []
+    told = gathered(desk, 201)
+    assert (told["preview"], told["accounts"], told["opened"], told["there"]) == (False, 2, 1, 1)
+    [number] = told["cases"]
+    case = shown(desk, f"/{number}")["case"]
+    assert (case["accounts"], case["why"], case["ref"]) == (["a", "c"], "one device", "wave 1")
+    assert (case["opened_by"], case["burn"], case["query"], case["evidence"]) == ("ann", 9.0, "", [])
+    again = gathered(desk)
+    assert (again["accounts"], again["opened"], again["cases"]) == (2, 0, [number])
+    assert refusal(ask(desk, "/from-query", **{**GATHER, "why": "another"})) == (409, "ref_taken")
+    assert refusal(ask(desk, "/from-query", "bob", **GATHER)) == (409, "case_open")
+    assert refusal(ask(desk, "/from-query", "bob", **{**GATHER, "apart": True, "accounts": []})) == (422, "malformed")
+
+
+def test_accounts_become_a_case_each(desk: Desk, records: Records) -> None:
+    b = there(records, "b")
+    told = gathered(desk, 201, apart=True)
+    assert (told["accounts"], told["opened"], told["there"], told["there_cases"]) == (2, 2, 1, [b.number])
+    cases = [shown(desk, f"/{number}")["case"] for number in told["cases"]]
+    assert [(each["accounts"], each["ref"]) for each in cases] == [(["a"], "wave 1/a"), (["c"], "wave 1/c")]
+    more = gathered(desk, 201, apart=True, accounts=["a", "c", "d"])  # as after a kill on the way
+    assert (more["accounts"], more["opened"], more["cases"][:2]) == (3, 1, told["cases"])
+    assert gathered(desk, apart=True, accounts=["a", "c", "d"])["opened"] == 0
+    assert refusal(ask(desk, "/from-query", **{**GATHER, "apart": True, "why": "another"})) == (409, "ref_taken")
+
+
+def test_many_accounts_become_a_case_each_and_too_many_none(desk: Desk, records: Records) -> None:
+    many = [f"n{each:05}" for each in range(1_001)]
+    for preview in (True, False):
+        answer = ask(desk, "/from-query", **{**GATHER, "accounts": many, "preview": preview})
+        assert refusal(answer) == (422, "too_many")
+        assert "apart" in answer.json()["error"]["reason"]
+    assert gathered(desk, apart=True, accounts=many, preview=True)["accounts"] == 1_001
+    assert gathered(desk, 201, apart=True, accounts=many)["opened"] == 1_001
+    assert len(records.cases.found(CasesWanted(), -1, 9_999)) == 1_001
+    too_many = [f"n{each}" for each in range(10_001)]
+    assert refusal(ask(desk, "/from-query", **{**GATHER, "apart": True, "accounts": too_many})) == (422, "malformed")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"query": "select 1"},
+        {"accounts": None},
+        {"accounts": ["a\nb"]},
+        {"accounts": [5]},
+        {"accounts": None, "query": "x" * 10_001},
+        {"apart": "yes"},
+        {"preview": 1},
+        {"ref": ""},
+        {"why": " "},
+        {"more": 1},
+    ],
+)
+def test_what_can_not_be_gathered_is_refused(desk: Desk, records: Records, changes: dict[str, Any]) -> None:
+    assert refusal(ask(desk, "/from-query", **{**GATHER, **changes})) == (422, "malformed")
+    assert records.cases.found(CasesWanted(), -1, 9) == []
+
+
+def test_a_query_needs_its_scope(desk: Desk, records: Records) -> None:
+    asked = {**GATHER, "accounts": None, "query": "select 'a' as account"}
+    assert refusal(ask(desk, "/from-query", **asked)) == (403, "scope_missing")
+    assert records.audit.rows(0, 9) == []
+
+
+def answer_of(names: Mapping[str, str], *rows: list[object], truncated: bool = False) -> bytes:
+    columns = [{"name": name, "type": kind} for name, kind in names.items()]
+    return json.dumps({"columns": columns, "rows": rows, "truncated": truncated}).encode()
+
+
+def test_accounts_and_events_are_read_from_an_answer() -> None:
+    names = {"sequence": "BIGINT", "Account": "VARCHAR", "n": "DOUBLE"}
+    given: list[list[object]] = [[3, "a", 1], [None, "a", 1], [9, None, 2], [-1, "b", 2], [True, "b", 0], [5, "a", 1]]
+    rows = rows_of(answer_of(names, *given), 10)
+    assert rows.accounts == ["a", "a", None, "b", "b", "a"]
+    assert rows.events == {"a": [3, 5]}
+    assert rows_of(answer_of({"account": "VARCHAR"}), 10) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("names", "truncated", "code"),
+    [
+        ({"acct": "VARCHAR"}, False, "bad_query"),
+        ({"account": "BIGINT"}, False, "bad_query"),
+        ({"account": "VARCHAR"}, True, "too_many"),
+    ],
+)
+def test_an_answer_without_accounts_or_with_too_many_is_refused(
+    names: Mapping[str, str], code: str, *, truncated: bool
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        rows_of(answer_of(names, truncated=truncated), 10)
+    assert (caught.value.status, caught.value.code) == (422, code)
 
 
 # ------------------------------------------------------------------------------------------------------------ deciding

@@ -22,19 +22,24 @@ from fairgate.backends.embedded.api_keys import open_api_keys
 from fairgate.backends.embedded.lake_manifest import Manifest
 from fairgate.backends.embedded.segments import open_log
 from fairgate.domain.access import ApiKey, Scope
+from fairgate.domain.action import Action
 from fairgate.domain.appeal import Appeal, Ruling
 from fairgate.domain.audit import Doing, Kind, signed
+from fairgate.domain.bulk import Bulk, BulkState, Evidence, Happening, Order, Preview
 from fairgate.domain.event import moment
 from fairgate.domain.ledger import Subject
+from fairgate.domain.memory import Memory, Remembered
 from fairgate.domain.windows import DAY, HOUR, MINUTE
 from fairgate.entrypoints import doctor_command
 from fairgate.entrypoints.doctor import data as doctor_data
 from fairgate.entrypoints.doctor import machine
+from fairgate.entrypoints.doctor import memory as doctor_memory
 from fairgate.entrypoints.doctor import records as doctor_records
 from fairgate.entrypoints.doctor.finding import Finding, Installation, State
 from fairgate.entrypoints.door.anchors import record_of
 from fairgate.entrypoints.signing import new_secret
-from fairgate.pipeline.records import decode, encode
+from fairgate.pipeline.records import ListRecord, MemoryRecord, Record, UndoRecord, decode, encode
+from fairgate.ports.bulks import Step
 from fairgate.ports.ledger import Message, Read
 from fairgate.secret_file import secrets_of
 from fairgate.settings import settings_of
@@ -297,6 +302,37 @@ def appeals(count: int, due: int) -> Callable[[Patient], None]:
     return file
 
 
+def bulks(state: BulkState, since: int) -> Callable[[Patient], None]:
+    """A bulk action on four accounts, one of which is done, in a state since then."""
+
+    def keep(patient: Patient) -> None:
+        order = Order(Action.SUSPEND, "7d", ("ring",), (), "one ring")
+        preview = Preview(4, {}, "use", None, None, 4, Evidence(30, 4, 0, ("a",)), 5, ())
+        with open_records(patient.data) as records:
+            asked = Bulk(-1, "1", since, "ann", since + HOUR, order, "", preview, second=False)
+            number = records.bulks.draft(asked, ["a", "b", "c", "d"]).bulk.number
+            records.bulks.settle(number, {"a": 0}, {})
+            step = Step(BulkState.DRAFT, Happening(since, "ann", state), problem="the key has ended")
+            assert records.bulks.step(number, step)
+
+    return keep
+
+
+def remembers(patient: Patient) -> None:
+    """The pack remembers banned accounts."""
+    with (patient.folder / "pack" / "pack.toml").open("a") as pack:
+        pack.write('[[list]]\nname = "mailboxes"\nentity = "email"\n')
+        pack.write('remembers = { of = ["ban"], on = "account.signup", for = "365d", shared_by = 2 }\n')
+
+
+def memories(patient: Patient, *records: Record) -> None:
+    """What is remembered, and what was done to it."""
+    with open_log(patient.data / "log") as log:
+        for each in records:
+            log.append(encode(each))
+        log.commit()
+
+
 def told(*names: str, more: str = "") -> Callable[[Patient], None]:
     """These services are to be told."""
     return lambda patient: patient.say("".join(f"[webhook.{name}]\n" for name in names) + more)
@@ -372,6 +408,21 @@ FAULTS: list[tuple[str, Callable[[Patient], object], State, str]] = [
     ),
     ("audit", audited("select 1", anchored=True, age=3 * DAY), WARN, "the log vouched for row 3 3 d ago"),
     ("appeals", appeals(3, NOW - 2 * DAY), WARN, "3 are open, 3 of them overdue, the first for 2 d"),
+    ("bulk", bulks(BulkState.RUNNING, NOW - 2 * HOUR), WARN, "is running for 2 h: 3 accounts left of 4"),
+    ("bulk", bulks(BulkState.UNDOING, NOW - 2 * HOUR), WARN, "is undoing for 2 h: 0 undone of 1"),
+    ("bulk", bulks(BulkState.STOPPED, NOW - DAY), WARN, "stopped, 3 of 4 accounts are left: the key has ended"),
+    (
+        "bulk",
+        several(bulks(BulkState.RUNNING, NOW), lambda patient: patient.say("enabled = false\n")),
+        WARN,
+        "and the desk, which carries it out, is switched off",
+    ),
+    (
+        "memory",
+        several(remembers, lambda patient: patient.say("enabled = false\n")),
+        WARN,
+        "nothing is remembered in mailboxes, and the desk is switched off",
+    ),
     ("webhooks", told("gate-way"), BAD, "needs a secret in the environment variable FAIRGATE_WEBHOOK_GATE_WAY"),
     ("webhooks", several(told("well"), letters("well", 3, NOW, dead=True)), WARN, "3 messages to well were put aside"),
     (
@@ -491,6 +542,43 @@ def test_an_appeal_is_overdue_when_its_time_has_come(patient: Patient) -> None:
     appeals(2, NOW)(patient)
     assert patient.found("appeals", NOW - 1) == Finding(State.OK, "2 are open, 0 of them overdue")
     assert patient.found("appeals").words == "2 are open, 1 of them overdue, the first for 0 s"
+
+
+def test_bulk_actions_that_get_on_are_well(patient: Patient) -> None:
+    assert patient.found("bulk") == Finding(State.OK, "there are none yet")
+    bulks(BulkState.RUNNING, NOW - MINUTE)(patient)
+    assert patient.found("bulk") == Finding(State.OK, "bulk action 1 is running for 60 s: 3 accounts left of 4")
+
+
+@pytest.mark.parametrize(
+    ("state", "age"), [(BulkState.DONE, 0), (BulkState.CANCELLED, 0), (BulkState.STOPPED, 8 * DAY)]
+)
+def test_bulk_actions_that_are_over_are_not_told(patient: Patient, state: BulkState, age: int) -> None:
+    bulks(state, NOW - age)(patient)
+    assert patient.found("bulk").words == "none is under way, and none has stopped of late"
+
+
+def test_what_is_remembered_of_banned_accounts_is_counted(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert patient.found("memory") == Finding(State.OK, "the pack has no list that remembers")
+    remembers(patient)
+    assert patient.found("memory") == Finding(State.OK, "nothing is remembered in mailboxes")
+
+    def memory(action: int, *tokens: str, until: int) -> Memory:
+        items = tuple(Remembered("mailboxes", token, until) for token in tokens)
+        return Memory(action, Subject("account", "a"), items, until)
+
+    end, later = NOW + 30 * DAY, NOW + 60 * DAY
+    several_ = (memory(1, "t1:a", "t1:b", until=end), memory(2, "t1:a", until=later), memory(3, "t1:c", until=NOW))
+    memories(patient, MemoryRecord(NOW, several_, "fairgate", ""))
+    words = f"2 identifiers of banned accounts are remembered, the last until {moment(later):%Y-%m-%d}"
+    assert patient.found("memory") == Finding(State.OK, words)
+    monkeypatch.setattr(doctor_memory, "_MANY", 1)
+    assert patient.found("memory").state == WARN
+    memories(patient, UndoRecord(NOW, (2,), "ann", "so"), ListRecord(NOW, "mailboxes", "t1:b", NOW, "ann", "so"))
+    words = f"1 identifiers of banned accounts are remembered, the last until {moment(end):%Y-%m-%d}"
+    assert patient.found("memory") == Finding(State.OK, words)
+    memories(patient, MemoryRecord(NOW, (memory(1, until=end),), "fairgate", "erased"))
+    assert patient.found("memory").words == "nothing is remembered in mailboxes"
 
 
 def test_what_is_told_and_arrives_is_well(patient: Patient) -> None:

@@ -12,7 +12,7 @@ from fairgate.domain.windows import DAY, HOUR
 from fairgate.language.pack_file import pack_from_texts
 from fairgate.pipeline import projection as module
 from fairgate.pipeline.audit_check import Check
-from fairgate.pipeline.noted import ReadRecord
+from fairgate.pipeline.noted import LabelledRecord, ReadRecord
 from fairgate.pipeline.online import Pipeline
 from fairgate.pipeline.projection import Projection
 from fairgate.secret_file import secrets_of
@@ -64,6 +64,8 @@ def everything_done(pipeline: Pipeline) -> None:
     pipeline.act(Entry(-1, anna, Action.ALLOW, NOW, NOW + HOUR, (), (), "pack@1", *ANN))
     pipeline.undo([0], *ANN)
     pipeline.note(ReadRecord(NOW, "bob", "k1", Subject("decision", "7"), "case 12", 12))
+    for bad in (True, None):
+        pipeline.note(LabelledRecord(NOW, "bob", "k1", 7, "account.label", "9f2c", bad))
     pipeline.commit()
 
 
@@ -82,13 +84,19 @@ def test_what_people_did_is_there_and_no_personal_value(live: LivePipeline) -> N
         Kind.ALLOWED,
         Kind.UNDONE,
         Kind.READ,
+        Kind.LABELLED,
+        Kind.LABELLED,
     ]
-    assert [each.sequence for each in done] == list(range(10))
+    assert [each.sequence for each in done] == list(range(12))
     assert {(each.by, each.why) for each in done[1:9]} == {ANN}
     assert done[1].about == Subject("list let_pass", "anna")
     assert done[2].about.value.startswith("t1:")
     assert done[8].about == Subject("account", "anna")
     assert (done[9].by, done[9].key, done[9].case) == ("bob", "k1", 12)
+    assert [(each.by, each.key, each.about) for each in done[10:]] == [("bob", "k1", Subject("decision", "7"))] * 2
+    assert [json.loads(each.more) for each in done[10:]] == [
+        {"type": "account.label", "id": "9f2c", "bad": True}, {"type": "account.label", "id": "9f2c", "bad": "unknown"},
+    ]  # fmt: skip
     assert all(b"example.com" not in path.read_bytes() for path in data.glob(f"{RECORDS}*"))
 
 

@@ -1,8 +1,9 @@
 """Appeals by SQL. They are owned here: nothing else has them."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, tuple_, update
+from sqlalchemy import Row, Select, and_, func, insert, or_, select, tuple_, update
 
 from fairgate.backends.sql.records import Records
 from fairgate.backends.sql.tables import APPEAL
@@ -62,11 +63,18 @@ class SqlAppeals(Appeals):
         with self._records.writing() as connection:
             return connection.execute(decided).rowcount == 1
 
-    def erase(self, subject: Subject) -> int:
+    def about_others(self, kind: str, after: int, limit: int) -> list[Appeal]:
         """See the port."""
-        whose = (_COLUMNS.kind == subject.kind, _COLUMNS.value == subject.value)
+        chosen = select(APPEAL).where(_COLUMNS.kind != kind, _COLUMNS.words != ERASED, _COLUMNS.number > after)
+        with self._records.reading() as connection:
+            return [_appeal(row) for row in connection.execute(chosen.order_by(_COLUMNS.number).limit(limit)).all()]
+
+    def erase(self, subject: Subject, numbers: Sequence[int] = ()) -> int:
+        """See the port."""
+        whose = and_(_COLUMNS.kind == subject.kind, _COLUMNS.value == subject.value)
         with self._records.writing() as connection:
-            held = update(APPEAL).where(*whose, _COLUMNS.words != ERASED).values(words=ERASED)
+            of = or_(whose, _COLUMNS.number.in_(numbers))
+            held = update(APPEAL).where(of, _COLUMNS.words != ERASED).values(words=ERASED)
             erased = connection.execute(held).rowcount
         self._records.settle()  # also where this was cut off here the last time
         return erased

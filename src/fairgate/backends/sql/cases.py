@@ -1,19 +1,37 @@
 """Cases by SQL. They are owned here: nothing else has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, and_, bindparam, case, delete, false, func, insert, or_, select, true, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from fairgate.backends.sql import case_rows as rows
 from fairgate.backends.sql.records import Records, execute_each
 from fairgate.backends.sql.tables import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
 from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening
+from fairgate.domain.parting import Parting
 from fairgate.domain.worth import Stake
-from fairgate.ports.cases import CaseFeed, CaseQueue, Cases, CasesWanted, Opened, Waiting
+from fairgate.ports.cases import CaseFeed, CaseIntake, CaseQueue, Cases, CasesWanted, Opened, Waiting
 
 _COLUMNS = CASE.c
+#: Accounts of one statement.
+_PIECE = 500
 _OPEN = _COLUMNS.state == CaseState.OPEN.value
 
 
@@ -25,15 +43,8 @@ class SqlCases(Cases):
 
     def open(self, asked: Case) -> Opened:
         """See the port."""
-        under = select(CASE).where(_COLUMNS.opened_by == asked.opened_by, _COLUMNS.ref == asked.ref)
         with self._records.writing() as connection:  # from the first look on: no other can open one in between
-            row = connection.execute(under).first() if asked.ref else None
-            row = row or rows.open_about(connection, asked.accounts)
-            if row is not None:
-                return Opened(rows.case_of(row), new=False)
-            number = rows.add(connection, asked, asked.opened)
-            rows.write_happenings(connection, number, [Happening(asked.opened, asked.opened_by, "opened", asked.why)])
-            return Opened(msgspec.structs.replace(asked, number=number), new=True)
+            return _opened(connection, asked)
 
     def get(self, number: int) -> Case | None:
         """See the port."""
@@ -74,6 +85,20 @@ class SqlCases(Cases):
             connection.execute(update(CASE).where(_COLUMNS.number == kept.number).values(rows.facts_row(joined, now)))
             return True
 
+    def split(self, left: Case, made: Case, parting: Parting, told: Callable[[int], Sequence[Happening]]) -> int | None:
+        """See the port."""
+        now, mine = made.opened, _COLUMNS.number == left.number
+        with self._records.writing() as connection:
+            if not rows.put(connection, left):
+                return None
+            whole = rows.facts_in(connection.execute(select(_COLUMNS.facts).where(mine)).scalar_one())
+            stay, go = parting.of(whole, now)
+            connection.execute(update(CASE).where(mine).values(rows.facts_row(stay, now)))
+            number = rows.add(connection, msgspec.structs.replace(made, facts=go), now)
+            for each in (left.number, number):
+                rows.write_happenings(connection, each, told(number))
+            return number
+
     def found(self, wanted: CasesWanted, after: int, limit: int) -> list[Case]:
         """See the port."""
         chosen = select(CASE).where(_COLUMNS.number > after)
@@ -94,6 +119,28 @@ class SqlCases(Cases):
         chosen = select(CASE_HAPPENING).where(happened.number == number).order_by(happened.place)
         with self._records.reading() as connection:
             return [Happening(row.at, row.by_whom, row.what, row.said) for row in connection.execute(chosen).all()]
+
+
+class SqlCaseIntake(CaseIntake):
+    """Cases as they come into a data base many at once."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def open(self, asked: Sequence[Case]) -> list[Opened]:
+        """See the port."""
+        with self._records.writing() as connection:
+            return [_opened(connection, each) for each in asked]
+
+    def about(self, accounts: Sequence[str]) -> Mapping[str, int]:
+        """See the port."""
+        member, found = CASE_MEMBER.c, dict[str, int]()
+        with self._records.reading() as connection:
+            for start in range(0, len(accounts), _PIECE):
+                some = member.account.in_(accounts[start : start + _PIECE])
+                chosen = select(member.account, member.number).where(member.open == true(), some)
+                found |= {row.account: row.number for row in connection.execute(chosen)}
+        return found
 
 
 class SqlCaseQueue(CaseQueue):
@@ -180,7 +227,8 @@ class SqlCaseFeed(CaseFeed):
                 row = rows.open_about(connection, [account])
                 if row is not None:
                     facts = rows.facts_of(row)
-                    burns = msgspec.structs.replace(facts.stake, burn=stake.burn, at=stake.at)
+                    burns = facts.stake.faded(stake.at)
+                    burns = burns.used(stake.faded(burns.at).burn, burns.at)
                     values = rows.facts_row(msgspec.structs.replace(facts, stake=burns), now)
                     connection.execute(update(CASE).where(_COLUMNS.number == row.number).values(values))
 
@@ -192,6 +240,18 @@ class SqlCaseFeed(CaseFeed):
             last = connection.execute(select(func.coalesce(func.max(_COLUMNS.number), 0))).scalar_one()
             found = connection.execute(joined.where(member.open == true(), _COLUMNS.number > after)).all()
             return last, {account: rows.facts_in(facts).stake for account, _, facts in found}
+
+
+def _opened(connection: Connection, asked: Case) -> Opened:
+    """Open a case, unless it is there, or one about one of its accounts."""
+    under = select(CASE).where(_COLUMNS.opened_by == asked.opened_by, _COLUMNS.ref == asked.ref)
+    row = connection.execute(under).first() if asked.ref else None
+    row = row or rows.open_about(connection, asked.accounts)
+    if row is not None:
+        return Opened(rows.case_of(row), new=False)
+    number = rows.add(connection, asked, asked.opened)
+    rows.write_happenings(connection, number, [Happening(asked.opened, asked.opened_by, "opened", asked.why)])
+    return Opened(msgspec.structs.replace(asked, number=number), new=True)
 
 
 def _found(records: Records, chosen: Select[Any]) -> list[Case]:

@@ -1,5 +1,6 @@
 """Challenges by SQL, and the events that tell of them. They are owned here: nothing else has them."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, delete, func, insert, select, update
@@ -68,6 +69,15 @@ class SqlChallenges(Challenges):
         with self._records.reading() as connection:
             rows = connection.execute(chosen.order_by(_COLUMNS.expires, _COLUMNS.id).limit(limit)).all()
             return [_challenge(row) for row in rows]
+
+    def erase(self, whose: Callable[[str], bool]) -> int:
+        """See the port."""
+        with self._records.writing() as connection:  # from the first look on: no other can set one in between
+            known = connection.execute(select(_COLUMNS.account).distinct()).scalars().all()
+            gone = [account for account in known if whose(account)]
+            erased = connection.execute(delete(CHALLENGE).where(_COLUMNS.account.in_(gone))).rowcount if gone else 0
+        self._records.settle()  # also where this was cut off here the last time
+        return erased
 
     def forget(self, before: int) -> int:
         """See the port."""

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 
 from fairgate.backends.embedded.clock import SystemClock
 from fairgate.backends.embedded.segment_reader import SegmentReader, published
@@ -19,6 +20,7 @@ from fairgate.language.pack_file import pack_from_texts
 from fairgate.monitor.logs import configure
 from fairgate.pipeline.erasing import Erasing
 from fairgate.pipeline.projection import Projection
+from fairgate.secret_file import secrets_of
 from fairgate.settings import Settings
 from fairgate.wiring import open_records
 
@@ -38,7 +40,9 @@ def run(settings: Settings) -> None:
         log = stack.enter_context(closing(SegmentReader.open(settings.data / "log")))
         records = stack.enter_context(open_records(settings.data))
         posts = {name: (each, Post(each, signer_of(name), clock)) for name, each in settings.webhook.items()}
-        watchers = (Opening(records.case_feed), Erasing(records.appeals))
+        secrets = partial(secrets_of, settings.data, make=False)
+        erasing = Erasing(records.appeals, records.challenges, log, secrets)
+        watchers = (Opening(records.case_feed), erasing)
         projection = Projection(log, records.ledger, list(posts), pack_from_texts, watchers)
         clerk = Clerk(projection, lambda: _look(log), records.outbox, posts, clock)
         _log.info("the clerk reads the log", extra={"receivers": len(posts)})

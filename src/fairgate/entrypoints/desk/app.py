@@ -18,6 +18,7 @@ from fairgate.entrypoints.desk import (
     bulk_routes,
     case_routes,
     challenge_routes,
+    gather_routes,
     job_routes,
     people_routes,
     quality_routes,
@@ -76,6 +77,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(challenge_routes.routes)
     app.include_router(audit_routes.routes)
     app.include_router(case_routes.routes)
+    app.include_router(gather_routes.routes)
     app.include_router(bulk_routes.routes)
     app.include_router(quality_routes.routes)
     _operating(app)

@@ -66,7 +66,9 @@ class Drafting:
         order = _order(wanted, pack)
         given = await self._measuring.accounts(wanted.query) if wanted.query else wanted.accounts
         skipped = Counter[str]()
-        accounts = _fit(given, skipped)
+        accounts = fit(given, skipped)
+        if len(accounts) > MOST_ACCOUNTS:
+            raise Refusal(422, "too_many", f"at most {MOST_ACCOUNTS:,} accounts: name fewer", "accounts")
         accounts = await self._not_spared(accounts, order.action, pack, granted, skipped)
         known = await self._measuring.measured(accounts, pack, now)
         skipped["unknown"] = len(accounts) - len(known)
@@ -148,16 +150,14 @@ def _order(wanted: Wanted, pack: Pack) -> Order:
     return Order(action, wanted.length, wanted.reasons, wanted.evidence, wanted.why)
 
 
-def _fit(given: Sequence[str | None], skipped: Counter[str]) -> list[str]:
+def fit(given: Sequence[str | None], skipped: Counter[str]) -> list[str]:
     """What can be an account, each once, in the order of texts."""
     texts = [each for each in given if each is not None]
     different = set(texts)
-    fit = sorted(each for each in different if each.isprintable() and 0 < len(each) <= LONGEST_IDENTIFIER)
+    fits = sorted(each for each in different if each.isprintable() and 0 < len(each) <= LONGEST_IDENTIFIER)
     skipped["null"], skipped["duplicate"] = len(given) - len(texts), len(texts) - len(different)
-    skipped["unfit"] = len(different) - len(fit)
-    if len(fit) > MOST_ACCOUNTS:
-        raise Refusal(422, "too_many", f"at most {MOST_ACCOUNTS:,} accounts: name fewer", "accounts")
-    return fit
+    skipped["unfit"] = len(different) - len(fits)
+    return fits
 
 
 def _loses(pack: Pack, action: Action) -> str:

@@ -7,13 +7,18 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from fairgate.casework.handling import MOST_ACCOUNTS
+from fairgate.domain.action import Action
 from fairgate.domain.case import MOST_KEPT, CaseState, Outcome
+from fairgate.domain.worth import Stake
+from fairgate.entrypoints.desk.answers import QueryText
 from fairgate.entrypoints.desk.appeal_answers import LARGEST
 from fairgate.entrypoints.desk.look_answers import GoldAnswer, LookAnswer
 from fairgate.entrypoints.door.actions import LONGEST_NAMED, MOST_NAMED
 from fairgate.entrypoints.door.bodies import LONGEST_WHY
 from fairgate.ingest.wire import LONGEST_IDENTIFIER
 
+#: Accounts that are taken from one query, and the longest text of one, which each case keeps.
+MOST_GATHERED, LONGEST_QUERY = 10_000, 10_000
 _LONGEST_REF, _LONGEST_LENGTH, _LONGEST_NOTE = 300, 20, 4_000
 _MOST_DOLLARS, _MOST_HOURS, _MOST_MINUTES = 1e9, 8_760.0, 10_000.0
 
@@ -44,6 +49,16 @@ Why = Annotated[
     Field(min_length=1, max_length=LONGEST_WHY, description="Why, for whoever looks later."),
     AfterValidator(visible),
 ]
+Ref = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=_LONGEST_REF,
+        description="Your own name for it: the same again under one name is opened once.",
+        examples=["abuse-report-17"],
+    ),
+    AfterValidator(visible),
+]
 Length = Annotated[str, Field(max_length=_LONGEST_LENGTH, examples=["4h"])]
 Dollars = Annotated[float, Field(ge=0, le=_MOST_DOLLARS, allow_inf_nan=False)]
 ActionWord = Literal["watch", "throttle", "challenge", "hold", "suspend", "ban"]
@@ -53,25 +68,9 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CaseAsked(_Asked):
-    """A case that somebody opens."""
+class _Staked(_Asked):
+    """What is at stake in a case that somebody opens, as far as they know."""
 
-    accounts: Annotated[Accounts, Field(description="Whom it is about, as one actor.", examples=[["acct_1", "acct_2"]])]
-    why: Why
-    ref: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=_LONGEST_REF,
-            description="Your own name for it: the same again under one name is opened once.",
-            examples=["abuse-report-17"],
-        ),
-        AfterValidator(visible),
-    ]
-    events: Annotated[
-        list[Annotated[int, Field(ge=0, le=LARGEST)]],
-        Field(max_length=MOST_KEPT, description="Numbers of events that speak for it, in the log."),
-    ] = []
     probability: Annotated[float, Field(ge=0, le=1, description="That they are bad, as far as you know.")] = 0.5
     burn: Annotated[Dollars, Field(description="Dollars of compute an hour that they use up.")] = 0.0
     hours: Annotated[
@@ -80,6 +79,62 @@ class CaseAsked(_Asked):
     at_risk: Annotated[Dollars, Field(description="Dollars that are lost beside that, such as unpaid bills.")] = 0.0
     worth: Annotated[Dollars, Field(description="Dollars that they are worth where they are honest.")] = 100.0
     minutes: Annotated[float, Field(gt=0, le=_MOST_MINUTES, description="Minutes that a review takes.")] = 5.0
+
+    def stake(self, now: int) -> Stake:
+        """What is at stake, as of now."""
+        return Stake(
+            probability=self.probability,
+            burn=self.burn,
+            hours=self.hours,
+            at_risk=self.at_risk,
+            worth=self.worth,
+            stands=Action.ALLOW,
+            minutes=self.minutes,
+            at=now,
+        )
+
+
+class CaseAsked(_Staked):
+    """A case that somebody opens."""
+
+    accounts: Annotated[Accounts, Field(description="Whom it is about, as one actor.", examples=[["acct_1", "acct_2"]])]
+    why: Why
+    ref: Ref
+    events: Annotated[
+        list[Annotated[int, Field(ge=0, le=LARGEST)]],
+        Field(max_length=MOST_KEPT, description="Numbers of events that speak for it, in the log."),
+    ] = []
+
+
+class GatherAsked(_Staked):
+    """Accounts that a query gives, or that are named, are to become a case. What is at stake is that of each case."""
+
+    query: Annotated[
+        QueryText | None,
+        Field(
+            max_length=LONGEST_QUERY,
+            description="One SELECT that gives a column `account`; of a column `sequence` it also takes the events.",
+            examples=["SELECT account, sequence FROM decisions WHERE action = 'hold'"],
+        ),
+    ] = None
+    accounts: Annotated[
+        list[Account] | None, Field(min_length=1, max_length=MOST_GATHERED, description="Accounts, instead of a query.")
+    ] = None
+    why: Why
+    ref: Ref
+    apart: Annotated[
+        bool, Field(strict=True, description="Whether each account gets a case of its own, instead of one for all.")
+    ] = False
+    preview: Annotated[bool, Field(strict=True, description="Whether to say what would be opened, and open none.")] = (
+        False
+    )
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> Self:
+        """Check what a type can't say."""
+        if (self.query is None) == (self.accounts is None):
+            raise ValueError("must have either a query or accounts")
+        return self
 
 
 class NoteAsked(_Asked):
@@ -110,6 +165,13 @@ class MergeAsked(_Asked):
 
     other: Annotated[int, Field(ge=0, le=LARGEST, description="The number of the other case.", examples=[18])]
     other_version: Annotated[int, Field(ge=1, le=LARGEST, description="The version of it that you saw.", examples=[1])]
+    why: Why
+
+
+class SplitAsked(_Asked):
+    """Some accounts of a case are another actor's: they are to be a case of their own."""
+
+    accounts: Annotated[Accounts, Field(description="Those that go: some of the case, not all.", examples=[["acct_2"]])]
     why: Why
 
 
@@ -186,7 +248,8 @@ class CaseAnswer:
     """A case. Without `opened_by` a decision opened it.
 
     `value` is what a minute of review saves now, in dollars, `burn` what the accounts use up in an hour. `events` are
-    numbers of records in the log, the newest first. Give `version` in `If-Match` with what you do to it.
+    numbers of records in the log, the newest first. `query` is the SQL that gave the accounts, where one did. Give
+    `version` in `If-Match` with what you do to it.
 
     With `blind` you are to judge it by the evidence alone, to show how good reviews are: what it is worth, what was
     suggested, when and by whom it was opened, and whatever others did or said are not there.
@@ -213,6 +276,8 @@ class CaseAnswer:
     snoozed_until: datetime | None
     escalated: bool
     merged_into: int | None
+    split_from: int | None
+    query: str
     verdict: VerdictAnswer | None
     blind: bool = False
 
@@ -243,6 +308,31 @@ class CaseList:
 
     cases: list[CaseAnswer]
     next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSplit:
+    """A case with the accounts that stay, and the one that was `made` of those that went."""
+
+    case: CaseAnswer
+    made: CaseAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class CasesGathered:
+    """What became of a query's accounts, or would: so many are in these `cases`, of which `opened` are new.
+
+    `skipped` says by reason how many were left out: `null`, `duplicate`, `unfit`. `there` have an open case already,
+    and stay in it: the first hundred of these are `there_cases`.
+    """
+
+    preview: bool
+    accounts: int
+    opened: int
+    cases: list[int]
+    skipped: dict[str, int]
+    there: int
+    there_cases: list[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.case import Case, CaseState, Facts, Verdict
 from fairgate.domain.event import moment
 from fairgate.domain.look import Staged
-from fairgate.domain.worth import Stake
 from fairgate.entrypoints.desk.appeal_answers import LARGEST
 from fairgate.entrypoints.desk.blindness import Blind, Judges, Number, Reviewer, Sighted
 from fairgate.entrypoints.desk.case_answers import (
@@ -21,10 +20,12 @@ from fairgate.entrypoints.desk.case_answers import (
     CaseDecided,
     CaseFile,
     CaseList,
+    CaseSplit,
     HappeningAnswer,
     MergeAsked,
     NoteAsked,
     SnoozeAsked,
+    SplitAsked,
     VerdictAsked,
     WhyAsked,
 )
@@ -90,17 +91,7 @@ def _wanted(
 async def open_case(asked: CaseAsked, desk: Desk, granted: Reviewer) -> Response:
     """Open a case by hand. Scope `review`. Under one `ref` it is opened once: 200 then."""
     now = desk.records.clock.now()
-    stake = Stake(
-        probability=asked.probability,
-        burn=asked.burn,
-        hours=asked.hours,
-        at_risk=asked.at_risk,
-        worth=asked.worth,
-        stands=Action.ALLOW,
-        minutes=asked.minutes,
-        at=now,
-    )
-    facts = Facts(stake, events=tuple(sorted(set(asked.events), reverse=True)))
+    facts = Facts(asked.stake(now), events=tuple(sorted(set(asked.events), reverse=True)))
     case = Case(-1, tuple(asked.accounts), facts, now, granted.by or ANYONE, asked.why, asked.ref)
     opened = await desk.caseroom.open(case)
     return _told(desk, opened.case, 201 if opened.new else 200)
@@ -204,6 +195,16 @@ async def merge(number: Number, asked: MergeAsked, seen: Seen, desk: Desk, grant
     return _told(desk, await desk.caseroom.merge(number, seen, other, asked.why, granted))
 
 
+@routes.post("/v1/cases/{number}/split", response_model=CaseSplit, responses=_CHANGES)
+async def split(number: Number, asked: SplitAsked, seen: Seen, desk: Desk, granted: Sighted) -> Response:
+    """Make a case of its own of some accounts of one that is yours. Scope `review`. Nobody is at the new one.
+
+    What is at stake is computed anew for both, by the decisions on their accounts; together it is what it was.
+    """
+    left, made = await desk.caseroom.split(number, seen, asked.accounts, asked.why, granted)
+    return _json(CaseSplit(case_shown(desk, left), case_shown(desk, made)), version=left.version)
+
+
 @routes.post("/v1/cases/{number}/decision", response_model=CaseDecided, responses=_CHANGES)
 async def decide(number: Number, asked: VerdictAsked, seen: Seen, desk: Desk, judge: Judges) -> Response:
     """Judge a case that is yours. Scope `review`, and for actions and undoing `enforce` as well, at the door.
@@ -251,6 +252,8 @@ def _told_blind(desk: Office, given: Given) -> Response:
     return _json(blind_shown(desk, given), version=given.look.version)
 
 
-def _json(value: CaseAnswer | CaseFile | CaseList | CaseDecided, status: int = 200, version: int = 0) -> Response:
+def _json(
+    value: CaseAnswer | CaseFile | CaseList | CaseSplit | CaseDecided, status: int = 200, version: int = 0
+) -> Response:
     headers = {"Cache-Control": "no-store"} | ({"ETag": f'"{version}"'} if version else {})
     return Response(msgspec.json.encode(value), status, headers, "application/json")

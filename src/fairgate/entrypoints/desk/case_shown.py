@@ -44,6 +44,8 @@ def blind_shown(desk: Office, given: Given) -> CaseAnswer:
         snoozed_until=None,
         escalated=False,
         merged_into=None,
+        split_from=None,
+        query=case.query,
         verdict=None,
         blind=True,
     )
@@ -76,6 +78,8 @@ def case_shown(desk: Office, case: Case) -> CaseAnswer:
         snoozed_until=moment(case.snoozed_until) if case.snoozed_until > now else None,
         escalated=case.escalated,
         merged_into=case.merged_into,
+        split_from=case.split_from,
+        query=case.query,
         verdict=None if verdict is None else _verdict(verdict),
     )
 

@@ -1,6 +1,6 @@
 """Cases as people work on them: who gets the next, who may do what to one, and what a change makes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from random import Random, SystemRandom
@@ -8,13 +8,15 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
+from fairgate.casework.dividing import parting
 from fairgate.casework.drawing import next_case
-from fairgate.casework.handling import Hand, Step, claimed, done_before, joining, merged
+from fairgate.casework.handling import Hand, Step, claimed, done_before, joining, merged, split, splitting
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.case import Case, CaseState, Happening
 from fairgate.domain.errors import CaseStands
 from fairgate.domain.windows import MINUTE
 from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.finding import findings_of
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.door.bodies import ANYONE
@@ -28,7 +30,7 @@ _TRIES: Final = 50
 _AT_WORK: Final = 500
 #: Codes of `CaseStands` by which somebody is kept from a case for who they are.
 _BARRED: Final = frozenset({"barred", "for_leads"})
-_UNFIT: Final = frozenset({"bad_time", "itself", "too_many"})
+_UNFIT: Final = frozenset({"all_or_none", "bad_time", "itself", "not_in_case", "too_many"})
 _T = TypeVar("_T")
 
 
@@ -60,6 +62,7 @@ class Caseroom:
         self._draw = draw or SystemRandom()
         self._records = records
         self._audit = audit
+        self._log = settings.data / "log"
         self._lasts = int(settings.desk.claim_minutes * MINUTE)
 
     def hand(self, granted: Granted) -> Hand:
@@ -144,6 +147,33 @@ class Caseroom:
 
         return await self.told(both, granted)
 
+    async def split(
+        self, number: int, seen: int, accounts: Sequence[str], why: str, granted: Granted
+    ) -> tuple[Case, Case]:
+        """Make a case of its own of some of a case's accounts; both, as they are then."""
+        case, _ = await self.file(number)
+        findings = await findings_of(self._log, case.facts.events)
+        hand = self.hand(granted)
+
+        def apart(records: Records) -> tuple[Case, Case]:
+            case = _case(records, number)
+            there = _split_off(records, case, seen, accounts, (hand.by, why))
+            if there is not None:
+                return case, there
+            _check_seen(case, seen)
+            left, made = split(case, accounts, hand)
+            how = parting(left.accounts, made.accounts, findings, hand.at)
+
+            def told(new: int) -> list[Happening]:
+                return [Happening(hand.at, hand.by, "split", splitting(number, new, len(made.accounts), why))]
+
+            new = records.cases.split(left, made, how, told)
+            if new is None:
+                raise stale()
+            return _case(records, number), _case(records, new)
+
+        return await self.told(apart, granted)
+
     async def check(self, number: int, seen: int, deed: Deed, granted: Granted) -> tuple[Case, list[Happening], bool]:
         """The case, what happened to it, and whether the deed is done already; refuses one that can't be done."""
         hand = self.hand(granted)
@@ -177,6 +207,19 @@ def _case(records: Records, number: int) -> Case:
     if found is None:
         raise Refusal(404, "not_found", "there is no case of this number", "number")
     return found
+
+
+def _split_off(records: Records, case: Case, seen: int, accounts: Sequence[str], who: tuple[str, str]) -> Case | None:
+    """The case that somebody has made of these accounts of the version `seen` already, and said so: a double click."""
+    by, why = who
+    if case.version != seen + 1 or not accounts:
+        return None
+    history = records.cases.history(case.number)
+    for each in records.cases.found(CasesWanted(account=accounts[0]), case.number, _AT_WORK):
+        deed = "split", splitting(case.number, each.number, len(accounts), why)
+        if set(each.accounts) == set(accounts) and done_before(case, seen, by, deed, history):
+            return each
+    return None
 
 
 def _next(records: Records, hand: Hand, draw: Random) -> Case | None:

@@ -67,7 +67,7 @@ async def sql(
     """
     granted, seen = viewer
     query_id = await desk.audited(granted, "sql", asked.query, seen)
-    answer = await _answered(desk, request, _task(desk, asked, seen))
+    answer = await answered(desk, request, _task(desk, asked, seen))
     status = answer.status if isinstance(answer, Refused) else 200
     await desk.audit.ended(query_id, granted, status, 0 if isinstance(answer, Refused) else answer[0].rows)
     if isinstance(answer, Refused):
@@ -87,7 +87,7 @@ def _task(desk: Office, asked: SqlAsked, seen: Sight) -> Query:
     return Query(asked.query, min(asked.limit or most, most), asked.format, seen.shown)
 
 
-async def _answered(desk: Office, request: Request, task: Query) -> tuple[Done, bytes] | Refused:
+async def answered(desk: Office, request: Request, task: Query) -> tuple[Done, bytes] | Refused:
     """A query's answer; it is ended when its caller is gone, which ends this request, too."""
     began = perf_counter()
     running = asyncio.create_task(desk.workers.run(task, desk.settings.desk.sql_seconds + _GRACE_SECONDS))

@@ -1,15 +1,16 @@
-"""The records: how far they are behind the log, what has not reached other services, and appeals that wait."""
+"""The records: how far they are behind the log, what has not reached other services, what waits or is stuck."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from fairgate.domain.bulk import Bulk, BulkState
 from fairgate.domain.errors import BadSettings
-from fairgate.domain.windows import HOUR
+from fairgate.domain.windows import DAY, HOUR
 from fairgate.entrypoints.doctor.data import length_of
 from fairgate.entrypoints.doctor.finding import Finding, Installation, State, bad, ok, warn
 from fairgate.entrypoints.signing import signer_of
 from fairgate.ports.outbox import Backlog
-from fairgate.wiring import RECORDS, existing_records, read_by_the_clerk
+from fairgate.wiring import RECORDS, Records, existing_records, read_by_the_clerk
 
 #: Records of the log that the clerk may have before it: less than a second's work for it.
 _FAR: Final = 100_000
@@ -17,6 +18,10 @@ _FAR: Final = 100_000
 _ONLY_THERE: Final = "Appeals and the audit log stand nowhere else, and go with it: keep a copy."
 #: How old a message may be that waits.
 _OLD: Final = HOUR
+#: Bulk actions that are looked at, the newest, and for how long one that has stopped is told of.
+_NEWEST: Final = (1 << 63) - 1
+_LOOKED_AT: Final = 100
+_LATELY: Final = 7 * DAY
 
 
 def records(at: Installation) -> Finding:
@@ -66,6 +71,43 @@ def appeals(at: Installation) -> Finding:
         return ok(words)
     remedy = "Decide them: `GET /v1/appeals?state=open` at the desk lists them, those that are due first at first."
     return warn(f"{words}, the first for {length_of(at.now - docket.first)}", remedy)
+
+
+def bulk(at: Installation) -> Finding:
+    """Whether bulk actions come to their end. Raises `RecordsUnavailable`."""
+    with existing_records(at.settings.data) as opened:
+        if opened is None:
+            return ok("there are none yet")
+        going, late = opened.bulks.going(), opened.bulks.found(_NEWEST, _LOOKED_AT)
+        stopped = [each for each in late if each.state == BulkState.STOPPED and at.now - each.drafted <= _LATELY]
+        found = [*(_going(at, opened, each) for each in going), *(_stopped(opened, each) for each in stopped)]
+    if not found:
+        return ok("none is under way, and none has stopped of late")
+    words = "\n".join(each.words for each in found)
+    stuck = [each for each in found if each.state != State.OK]
+    return warn(words, " ".join(dict.fromkeys(each.remedy for each in stuck))) if stuck else ok(words)
+
+
+def _going(at: Installation, opened: Records, bulk: Bulk) -> Finding:
+    """How far one is that somebody is at work on."""
+    progress, began = opened.bulks.progress(bulk.number), opened.bulks.history(bulk.number)[-1].at
+    left = sum(progress.fates.values()) if bulk.state == BulkState.UNDOING else progress.left
+    what = "undone of" if bulk.state == BulkState.UNDOING else "accounts left of"
+    words = f"bulk action {bulk.number} is {bulk.state} for {length_of(at.now - began)}: {left:,} {what} "
+    words += f"{progress.taken if bulk.state == BulkState.UNDOING else bulk.preview.accounts:,}"
+    if not at.settings.desk.enabled:
+        return warn(f"{words}, and the desk, which carries it out, is switched off", "Switch the desk on.")
+    if at.now - began <= _OLD:
+        return ok(words)
+    return warn(words, "Does the door answer, and does the clerk keep up? The desk tries again, and its log says why.")
+
+
+def _stopped(opened: Records, bulk: Bulk) -> Finding:
+    """How far one was when it stopped."""
+    left, many = opened.bulks.progress(bulk.number).left, bulk.preview.accounts
+    words = f"bulk action {bulk.number} stopped, {left:,} of {many:,} accounts are left: {bulk.problem}"
+    remedy = "`fairgate bulk show` tells what was done, `fairgate bulk undo` takes it back; draft the rest anew."
+    return warn(words, remedy)
 
 
 def _backlogs(at: Installation) -> Mapping[str, Backlog]:

@@ -23,12 +23,14 @@ from fairgate.ingest.wire import LONGEST_IDENTIFIER
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.language.problems import PackError, one_of
 from fairgate.pipeline.labels import Said, label_event
+from fairgate.pipeline.noted import LabelledRecord
 from fairgate.pipeline.online import Pipeline
 
 #: What is entered by hand ends some day: an entry that nobody looks at again is how innocents stay blocked.
 LONGEST_ENTRY = 365 * DAY
 _ALL = "all"
 _ERASED = "nothing personal of this account can be read any more, here or in backups to come"
+_APPEALS = "the words of its appeals, and its challenges, go as soon as the clerk reads of it"
 #: What a label may say beside whether it was bad.
 _MORE = ("kind", "said_by", "source", "confidence", "selected_by", "propensity")
 
@@ -88,7 +90,7 @@ class ErasureAnswer(msgspec.Struct):
     """Done: on disk, and never to be undone.
 
     `kept` is how many tokens of what the account used are still remembered, by the policy of the settings, `until` when
-    the last of them goes, `ground` why they may be kept, and `words` says all of it.
+    the last of them goes, `ground` why they may be kept. So many `actions` on it stay. `words` says all of it.
     """
 
     account: str
@@ -96,6 +98,7 @@ class ErasureAnswer(msgspec.Struct):
     kept: int = 0
     until: datetime | None = None
     ground: str = ""
+    actions: int = 0
 
 
 class PackAnswer(msgspec.Struct):
@@ -174,7 +177,11 @@ async def post_label(door: Door, request: Request) -> Response:
     more = {name: told for name in _MORE if (told := getattr(asked, name)) is not None}
     said = Said(by=request.by, bad=asked.bad, more=more, type=asked.type, id=asked.id)
     pack, wires = pipeline.engine.checked.pack, door.decoder.wires
-    taken = door.decoder.admit(label_event(pack, wires, spoken_of, said, door.clock.now()))
+    label = label_event(pack, wires, spoken_of, said, door.clock.now())
+    taken = door.decoder.admit(label)
+    if pipeline.lookup.find(label.source, label.id) is None:  # noted before it is given, and durable with it
+        noted = LabelledRecord(label.time, request.by, request.key, sequence, label.type, label.id, asked.bad)
+        pipeline.note(noted)
     [outcome] = await door.take([taken], trace=request.trace)
     if isinstance(outcome, Refusal):
         return problem(status_of(outcome), outcome.code, outcome.reason, outcome.field)
@@ -190,7 +197,8 @@ async def post_erasure(door: Door, request: Request) -> Response:
         left = door.pipeline.erase(asked.account, request.by or ANYONE, said(asked.why), policy.keeps)
     except NothingSealed as error:
         raise Unfit(404, "nothing_sealed", "nothing personal is recorded of this account", "account") from error
-    return Response(200, encode(erasure_answer(asked.account, left, policy.ground)))
+    actions = door.pipeline.actions_on(asked.account)
+    return Response(200, encode(erasure_answer(asked.account, left, policy.ground, actions)))
 
 
 @answering
@@ -209,15 +217,17 @@ async def post_reload(door: Door, _request: Request) -> Response:
     return Response(200, encode(PackAnswer(pack.name, pack.version, pack.digest, changed)))
 
 
-def erasure_answer(account: str, left: Iterable[Memory], ground: str) -> ErasureAnswer:
-    """What an erasure came to, when this is left of what the account's bans are remembered by."""
+def erasure_answer(account: str, left: Iterable[Memory], ground: str, actions: int) -> ErasureAnswer:
+    """What an erasure came to, when this is left of what the account's bans are remembered by, and so many actions."""
+    stay = "1 action on it stays" if actions == 1 else f"{actions} actions on it stay"
+    more = f"{_APPEALS}; {stay}, as do those on its keys and cards"
     items = {(each.list, each.token): each.until for memory in left for each in memory.items}
     if not items:
-        return ErasureAnswer(account, f"{_ERASED}, and nothing of it is remembered in lists")
+        return ErasureAnswer(account, f"{_ERASED}, and nothing of it is remembered in lists; {more}", actions=actions)
     until = moment(max(items.values()))
     tokens = "1 token" if len(items) == 1 else f"{len(items)} tokens"
     kept = f"{tokens} of what it used stay in lists until {until:%Y-%m-%d} to know it again ({ground})"
-    return ErasureAnswer(account, f"{_ERASED}; {kept}", len(items), until, ground)
+    return ErasureAnswer(account, f"{_ERASED}; {kept}; {more}", len(items), until, ground, actions)
 
 
 def switches_of(pack: Pack) -> set[str]:
