@@ -225,6 +225,8 @@ ROUTES = [
     ("POST", "/v1/cases/7/escalate", Scope.REVIEW, {"why": "so"}),
     ("POST", "/v1/cases/7/reopen", Scope.REVIEW, {"why": "so"}),
     ("POST", "/v1/cases/7/merge", Scope.REVIEW, {"other": 8, "other_version": 1, "why": "so"}),
+    ("POST", "/v1/cases/7/split", Scope.REVIEW, {"accounts": ["a"], "why": "so"}),
+    ("POST", "/v1/cases/from-query", Scope.REVIEW, {"accounts": ["a"], "why": "so", "ref": "1"}),
     ("POST", "/v1/cases/7/decision", Scope.REVIEW, {"outcome": "bad", "why": "so"}),
     ("POST", "/v1/cases/7/gold", Scope.AUDIT, {"truth": "bad", "why": "so"}),
     ("POST", "/v1/cases/7/gold/undo", Scope.AUDIT, {"why": "so"}),

@@ -191,6 +191,7 @@ def test_the_second_sees_the_evidence_alone(desk: Desk, records: Records) -> Non
         ("snooze", {"for": "4h", "why": "later"}),
         ("escalate", {"why": "too big"}),
         ("reopen", {"why": "let me see"}),
+        ("split", {"accounts": ["a"], "why": "two"}),
         ("merge", {"other": 9, "other_version": 1, "why": "one"}),
     ):
         for version in (second["version"], 4):
