@@ -236,6 +236,7 @@ def test_who_was_given_it_stays_blind_until_it_is_done(desk: Desk, records: Reco
     back = done(ask(desk, f"/{case.number}/release", "bob", second["version"]))
     assert (back["claimed_by"], back["blind"]) == (None, True)
     assert read(desk, case.number)["case"] == back
+    assert refusal(ask(desk, "/next", "bob")) == (404, "no_case")  # they had a reason
     assert refusal(say(desk, back, **BAN)) == (409, "not_claimed")
     again = done(ask(desk, f"/{case.number}/claim", "bob", back["version"]))
     assert again["claimed_by"] == "bob"
@@ -258,9 +259,15 @@ def test_who_has_a_case_is_given_no_other(desk: Desk, records: Records) -> None:
     assert done(ask(desk, "/next", "bob"))["number"] == other.number
 
 
-def test_who_is_barred_is_given_no_look(desk: Desk, records: Records) -> None:
-    decided(desk, there(records, barred=("bob",)), **BAN)
-    assert refusal(ask(desk, "/next", "bob")) == (404, "no_case")
+@pytest.mark.parametrize("part", [{"barred": ("bob",)}, {"opened_by": "bob"}])
+def test_who_took_part_in_it_is_given_no_look(desk: Desk, records: Records, part: dict[str, Any]) -> None:
+    case, _ = there(records, **part), there(records, "b")
+    decided(desk, case, **BAN)
+    gold(desk, case.number, truth="bad", why="known")
+    for desk.lot.falls in (0.0, 0.99):
+        ordinary = done(ask(desk, "/next", "bob"))
+        assert not ordinary["blind"]
+        done(ask(desk, f"/{ordinary['number']}/release", "bob", ordinary["version"]))
     assert given(desk, "shop")
 
 

@@ -169,13 +169,20 @@ def _next(records: Records, hand: Hand, draw: Random) -> Given | None:
         if gold is not None:
             return gold
     for look in waiting:
+        if look.claim is None and hand.by in look.given:  # they gave it back, for a reason of theirs
+            continue
         found = _current(records, look)
-        if found is None or hand.by in found.case.barred:
+        if found is None or not _may_judge(found.case, hand):
             continue
         taken = second.taken(look, hand)
         if records.looks.keep([taken]):
             return Given(found.case, taken)
     return None
+
+
+def _may_judge(case: Case, hand: Hand) -> bool:
+    """Whether they took no part in it: who has opened it knows more than the evidence."""
+    return hand.by not in {*case.barred, case.opened_by}
 
 
 def _works(records: Records, hand: Hand) -> bool:
@@ -192,7 +199,7 @@ def _gold(records: Records, hand: Hand, given: list[Given], draw: Random) -> Giv
         return None
     number, propensity = chosen
     case = records.cases.get(number)
-    if case is None or case.verdict is None or hand.by in {*case.barred, case.verdict.by}:
+    if case is None or case.verdict is None or hand.by == case.verdict.by or not _may_judge(case, hand):
         return None
     if number in again:
         look = second.taken(again[number].look, hand)
