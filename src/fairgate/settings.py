@@ -124,6 +124,13 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         float,
         Meta(gt=0, le=1_440, description="Minutes that a case is one reviewer's, from the last thing they did to it."),
     ] = 10.0
+    second_looks: Annotated[
+        bool,
+        Meta(
+            description="Whether somebody else looks as well at some of what was decided, and at all that is grave and "
+            "doubtful, which is held until then. A team of one switches it off."
+        ),
+    ] = True
     plan_minutes: Annotated[
         float,
         Meta(gt=0, le=1_440, description="Minutes between two plans of a shift; one counts for twice as long."),

@@ -4,7 +4,7 @@ import gc
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,10 @@ from fairgate.backends.embedded.key_runs import FolderKeyRuns
 from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
+from fairgate.casework.figures import Estimate, Found, Saying
 from fairgate.casework.greedy import greedy_plan
 from fairgate.casework.plan import Planner
+from fairgate.domain.case import Outcome
 from fairgate.domain.errors import BadSettings, LakeLocked
 from fairgate.domain.pack import Pack
 from fairgate.domain.secret import Secrets, salt_of
@@ -49,6 +51,7 @@ from fairgate.ports.challenger import Challenger
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.clock import Clock
 from fairgate.ports.ledger import LedgerRecords, Read
+from fairgate.ports.looks import GoldCases, Looks
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
 from fairgate.ports.rota import Rota
@@ -340,6 +343,8 @@ class Records:
     outcomes: Outcomes
     audit: Audit
     bulks: Bulks
+    looks: Looks
+    gold: GoldCases
     rota: Rota
 
 
@@ -353,6 +358,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseIntake, SqlCaseQueue, SqlCases
     from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
     from fairgate.backends.sql.ledger import SqlLedger
+    from fairgate.backends.sql.looks import SqlGoldCases, SqlLooks
     from fairgate.backends.sql.outbox import SqlOutbox
     from fairgate.backends.sql.people import SqlPeople
     from fairgate.backends.sql.rota import SqlRota
@@ -371,6 +377,8 @@ def open_records(data: Path) -> Iterator[Records]:
             challenges=SqlChallenges(opened),
             outcomes=SqlOutcomes(opened),
             bulks=SqlBulks(opened),
+            looks=SqlLooks(opened),
+            gold=SqlGoldCases(opened),
             rota=SqlRota(opened),
         )
 
@@ -393,6 +401,24 @@ def read_by_the_clerk(data: Path) -> int | None:
     with existing_records(data) as records:
         read = Read(0, 0) if records is None else records.ledger.read()
         return None if read == Read(0, 0) else read.sequence  # a desk without a clerk keeps its audit log there
+
+
+def estimate_of_errors() -> Estimate | None:
+    """What works out how reviewers err; None where the extra `casework` is not installed."""
+    try:
+        from fairgate.casework.confusion import Said, confusion, errors_of
+    except ModuleNotFoundError:
+        return None
+
+    def estimate(sayings: Sequence[Saying], known: Mapping[str, str]) -> dict[str, Found]:
+        said = [Said(*each) for each in sayings]
+        # What is true must have been said by somebody, else the model does not know that it can be.
+        nobody = [Said(case, "", truth) for case, truth in known.items()]
+        found = confusion([*said, *nobody], known)
+        errors = errors_of(said, found, Outcome.BAD, Outcome.BENIGN)
+        return {who: Found(found.reviewers[who], each) for who, each in errors.items() if who}
+
+    return estimate
 
 
 def open_challengers(settings: Settings) -> dict[str, Challenger]:

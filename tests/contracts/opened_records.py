@@ -14,6 +14,7 @@ from fairgate.backends.sql.bulks import SqlBulks
 from fairgate.backends.sql.cases import SqlCaseFeed, SqlCaseIntake, SqlCaseQueue, SqlCases
 from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
+from fairgate.backends.sql.looks import SqlGoldCases, SqlLooks
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.people import SqlPeople
 from fairgate.backends.sql.records import Records
@@ -24,6 +25,7 @@ from fairgate.ports.bulks import Bulks
 from fairgate.ports.cases import CaseFeed, CaseIntake, CaseQueue, Cases
 from fairgate.ports.challenges import Challenges, Outcomes
 from fairgate.ports.ledger import LedgerRecords
+from fairgate.ports.looks import GoldCases, Looks
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
 from fairgate.ports.rota import Rota
@@ -37,6 +39,7 @@ OpenPeople: TypeAlias = _Opened[tuple[People, Audit]]
 OpenRota: TypeAlias = _Opened[tuple[People, Rota, Audit]]
 OpenBulks: TypeAlias = _Opened[Bulks]
 OpenCases: TypeAlias = _Opened["CaseFile"]
+OpenLooks: TypeAlias = _Opened["LookFile"]
 OpenChallenges: TypeAlias = _Opened[tuple[Challenges, Outcomes]]
 OpenAudit: TypeAlias = _Opened[Audit]
 
@@ -90,6 +93,18 @@ def case_file(records: Records) -> CaseFile:
     return CaseFile(SqlCases(records), SqlCaseIntake(records), SqlCaseQueue(records), SqlCaseFeed(records))
 
 
+class LookFile(NamedTuple):
+    """The ports of looks, and of the cases that they are at."""
+
+    looks: Looks
+    gold: GoldCases
+    cases: Cases
+
+
+def look_file(records: Records) -> LookFile:
+    return LookFile(SqlLooks(records), SqlGoldCases(records), SqlCases(records))
+
+
 def challenges_and_outcomes(records: Records) -> tuple[Challenges, Outcomes]:
     return SqlChallenges(records), SqlOutcomes(records)
 
@@ -118,5 +133,6 @@ open_sql_people: OpenPeople = _opening(people, _sqlite)
 open_sql_rota: OpenRota = _opening(people_and_rota, _sqlite)
 open_sql_bulks: OpenBulks = _opening(bulks, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)
+open_sql_looks: OpenLooks = _opening(look_file, _sqlite)
 open_sql_challenges: OpenChallenges = _opening(challenges_and_outcomes, _sqlite)
 open_sql_audit: OpenAudit = _opening(audit, _sqlite)

@@ -36,9 +36,12 @@ SUSPEND = {"kind": "account", "value": "anna", "action": "suspend", "reasons": [
 
 
 class Service:
-    """`fairgate serve` with door, desk and clerk, and a receiver that is told."""
+    """`fairgate serve` with door, desk and clerk, and a receiver that is told.
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    `desk` goes into the settings' table of the desk, `more` behind it.
+    """
+
+    def __init__(self, folder: Path, stack: ExitStack, desk: str = "", more: str = "") -> None:
         self.settings = settings_in(folder)
         (Path(self.settings.pack) / "pack.toml").write_text(PACK + TERMS)
         self.receiver = Receiver("gateway")
@@ -46,7 +49,7 @@ class Service:
         self.door, self.config = free_port(), folder / "fairgate.toml"
         self.config.write_text(
             f"pack = {self.settings.pack!r}\ndata = {str(self.settings.data)!r}\n[door]\nport = {self.door}\n"
-            f"[desk]\nport = {self.settings.desk.port}\n{self.receiver.table()}"
+            f"[desk]\nport = {self.settings.desk.port}\n{desk}\n{more}\n{self.receiver.table()}"
         )
         self.keys = {}
         with open_api_keys(self.settings.data / "keys.db") as keys:

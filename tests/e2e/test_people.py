@@ -35,7 +35,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     monkeypatch.setattr(test_appeals, "KEYS", KEYS)
     monkeypatch.setattr(test_appeals, "PACK", PACK + LABELS)
     with ExitStack() as stack:
-        yield Service(tmp_path, stack)
+        yield Service(tmp_path, stack, desk="second_looks = false")
 
 
 def people(service: Service, *words: str, given: str = "") -> str:

@@ -11,12 +11,17 @@ from msgspec.structs import replace
 
 from fairgate.domain.case import Case, CaseState, Claim, Happening, Outcome, Verdict
 from fairgate.domain.errors import CaseStands
+from fairgate.domain.look import Word
 from fairgate.domain.windows import DAY
 
 #: Accounts of one case: as many as can be acted on in one request.
 MOST_ACCOUNTS: Final = 1_000
 #: How long a case may sleep.
 LONGEST_SNOOZE: Final = 30 * DAY
+#: What ends that somebody is at a case, where they do it.
+_ENDS: Final = frozenset({"released", "snoozed", "escalated", "decided"})
+#: After these it is to be judged anew.
+_ANEW: Final = frozenset({"reopened", "referred"})
 
 
 class Hand(NamedTuple):
@@ -142,8 +147,26 @@ def reopened(case: Case, hand: Hand, why: str) -> Step:
     return _step(case, hand, "reopened", why, state=CaseState.OPEN, verdict=None, snoozed_until=0)
 
 
-def judged(verdict: Verdict) -> str:
-    """A verdict as the history has it."""
+def referred(case: Case, hand: Hand, words: Sequence[tuple[str, Word]]) -> Step:
+    """It waits for somebody who leads, and is neither of the two who looked at what was decided: they don't agree.
+
+    Or they do, and nevertheless it is too doubtful, or nothing that the second may do.
+    """
+    if case.state != CaseState.DECIDED:
+        raise CaseStands(case.number, "not_decided", "it is open: nobody has to look at what was decided")
+    barred = tuple(dict.fromkeys((*case.barred, *(by for by, _ in words))))
+    said = " | ".join(f"{by}: {judged(word)}" for by, word in words)
+    changes = {"state": CaseState.OPEN, "verdict": None, "escalated": True, "snoozed_until": 0, "barred": barred}
+    return _step(case, hand, "referred", said, **changes)
+
+
+def confirmed(case: Case, hand: Hand) -> Step:
+    """Somebody else has looked and says the same, so that what was held is done."""
+    return _step(case, hand, "confirmed", "both say the same: what waited for it is done")
+
+
+def judged(verdict: Verdict | Word) -> str:
+    """A verdict, or what somebody said, as the history has it."""
     what = f"{verdict.outcome}, {verdict.action.word}" if verdict.outcome == Outcome.BAD else str(verdict.outcome)
     return f"{what}: {verdict.why}"
 
@@ -171,7 +194,28 @@ def done_before(case: Case, seen: int, by: str, deed: tuple[str, str], history: 
 
 def rounds(history: Sequence[Happening]) -> int:
     """How often it was opened again."""
-    return sum(each.what == "reopened" for each in history)
+    return sum(each.what in _ANEW for each in history)
+
+
+def handed_up(history: Sequence[Happening]) -> bool:
+    """Whether it is open because two who looked at it did not say the same."""
+    turns = [each.what for each in history if each.what in _ANEW or each.what == "decided"]
+    return turns[-1:] == ["referred"]
+
+
+def began(history: Sequence[Happening], by: str, lasts: int) -> int | None:
+    """When somebody began with what they are at; None where they are not. A claim lasts so long from what they did."""
+    since, last = None, 0
+    for each in history:
+        if each.by != by:
+            since = None if each.what == "claimed" else since
+            continue
+        if each.what in _ENDS:
+            since = None
+        elif each.what == "claimed" and (since is None or each.at - last >= lasts):
+            since = each.at
+        last = each.at
+    return since
 
 
 def _step(case: Case, hand: Hand, what: str, said: str, **changes: object) -> Step:

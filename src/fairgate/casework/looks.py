@@ -6,11 +6,11 @@ has decided on. On both the score and what others said are hidden, so that the r
 
 import statistics
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from random import Random
 from typing import Final, NamedTuple
 
 from fairgate.casework.reserve import Estimate, share_of
+from fairgate.domain.look import Kind
 from fairgate.domain.worth import Errors, Stake, value_per_minute
 
 #: The share of ordinary decisions that is looked at a second time, and of a reviewer's cases that are gold.
@@ -24,14 +24,6 @@ MOST_WRONG: Final = 0.004
 
 #: Fewer cases than this have no spread.
 _FEWEST: Final = 2
-
-
-class Kind(StrEnum):
-    """What a case is, where quality is concerned."""
-
-    ORDINARY = "ordinary"
-    DOUBLE = "double"
-    GOLD = "gold"
 
 
 class Look(NamedTuple):

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     ENDED = "query.ended"
     REFUSED = "refused"
     OLD_FILE = "audit.old_file"
+    GOLD = "gold.made"
+    NO_GOLD = "gold.undone"
     READ = "personal.read"
     ROSTERED = "reviewer.put"
     LABELLED = "label.given"

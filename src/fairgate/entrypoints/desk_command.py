@@ -22,12 +22,14 @@ from fairgate.entrypoints.desk.bulk_drafts import Drafting
 from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
+from fairgate.entrypoints.desk.doubts import Doubts
 from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.judging import Judging
 from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.lifeline import lines_of, on_end, settings_of_line, stop_then_kill
+from fairgate.entrypoints.desk.measuring import Measuring
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.oidc import Oidc
@@ -35,6 +37,7 @@ from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.planning import Planning
 from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
 from fairgate.entrypoints.desk.roster import Roster
+from fairgate.entrypoints.desk.second_looks import SecondLooks
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.watch import Watch
@@ -82,6 +85,8 @@ def run(settings: Settings) -> int:
         runner, workers = BulkRunner(settings, records, door, access, sessions), Workers(settings)
         planning = Planning(settings, records, workers, Roster(settings, records))
         caseroom = Caseroom(settings, records, audit, planning)
+        measuring = Measuring(records, workers)
+        judging = Judging(caseroom, records, door, labelling, Doubts(settings, measuring))
         office = Office(
             settings=settings,
             access=access,
@@ -99,7 +104,9 @@ def run(settings: Settings) -> int:
             oidc=Oidc(settings, clock),
             hearing=Hearing(settings, records, audit, door, labelling),
             caseroom=caseroom,
-            judging=Judging(settings.desk, caseroom, records, door, labelling),
+            judging=judging,
+            second_looks=SecondLooks(records, caseroom, judging, measuring),
+            measuring=measuring,
             outcomes=outcomes,
             challenging=Challenging(settings.challenges, open_challengers(settings), records, door, outcomes, meters),
             anchoring=Anchoring(records, door, secrets, settings.desk.anchor_minutes),

@@ -13,7 +13,6 @@ from fairgate.casework.looks import (
     MOST_WRONG,
     Checked,
     Handling,
-    Kind,
     Look,
     gold_next,
     handling,
@@ -23,6 +22,7 @@ from fairgate.casework.looks import (
     wrong_share,
 )
 from fairgate.domain.action import Action
+from fairgate.domain.look import Kind
 from fairgate.domain.worth import Errors, Stake
 
 ERRORS = Errors(0.1, 0.05)

@@ -25,11 +25,13 @@ from fairgate.entrypoints.desk.bulk_drafts import Drafting
 from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
 from fairgate.entrypoints.desk.challenging import Challenging
+from fairgate.entrypoints.desk.doubts import Doubts
 from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.judging import Judging
 from fairgate.entrypoints.desk.labelling import Labelling
+from fairgate.entrypoints.desk.measuring import Measuring
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.oidc import Oidc
@@ -37,6 +39,7 @@ from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.planning import Planning
 from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
 from fairgate.entrypoints.desk.roster import Roster
+from fairgate.entrypoints.desk.second_looks import SecondLooks
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.tasks import Refused
 from fairgate.entrypoints.desk.upkeep import Upkeep
@@ -59,10 +62,12 @@ QUERY = {"query": "select 1"}
 
 
 class NoLot(Random):
-    """Draws no case by lot."""
+    """Draws no case by lot, unless `falls` says where it falls."""
+
+    falls = 0.99
 
     def random(self) -> float:
-        return 0.99
+        return self.falls
 
 
 class Desk:
@@ -77,14 +82,17 @@ class Desk:
         webhook: Mapping[str, WebhookSettings] | None = None,
         people: PeopleSettings | None = None,
         challenge: Mapping[str, ChallengeSettings] | None = None,
+        *,
+        second_looks: bool = False,
     ) -> None:
         clock = self.clock = SetClock()
+        self.lot = NoLot()
         keys = stack.enter_context(open_api_keys(folder / "keys.db"))
         self.keys = {}
         for name, given in scopes.items():
             self.keys[name], stored = new_key(name, given, clock.now(), None)
             keys.add(stored)
-        desk = DeskSettings(jobs_waiting=1)
+        desk = DeskSettings(jobs_waiting=1, second_looks=second_looks)
         tables = {"webhook": dict(webhook or {}), "challenge": dict(challenge or {})}
         settings = Settings(
             data=folder,
@@ -110,6 +118,8 @@ class Desk:
         self.workers = Workers(settings)
         planning = Planning(settings, records, self.workers, Roster(settings, records))
         caseroom = Caseroom(settings, records, self.audit, planning, NoLot())
+        measuring = Measuring(records, self.workers)
+        judging = Judging(caseroom, records, at_the_door, labelling, Doubts(settings, measuring, self.lot))
         self.office = Office(
             settings=settings,
             access=access,
@@ -135,7 +145,9 @@ class Desk:
             planning=planning,
             backlog=Backlog(settings, records),
             open_case=partial(case_is_open, folder),
-            judging=Judging(desk, caseroom, records, at_the_door, labelling),
+            judging=judging,
+            second_looks=SecondLooks(records, caseroom, judging, measuring, self.lot),
+            measuring=measuring,
         )
         self.application = app_of(self.office, lambda: None)
 
@@ -220,8 +232,12 @@ ROUTES = [
     ("POST", "/v1/cases/7/reopen", Scope.REVIEW, {"why": "so"}),
     ("POST", "/v1/cases/7/merge", Scope.REVIEW, {"other": 8, "other_version": 1, "why": "so"}),
     ("POST", "/v1/cases/7/split", Scope.REVIEW, {"accounts": ["a"], "why": "so"}),
-    ("POST", "/v1/cases/from-query", Scope.REVIEW, {"query": "select 1", "why": "so", "ref": "1"}),
+    ("POST", "/v1/cases/from-query", Scope.REVIEW, {"accounts": ["a"], "why": "so", "ref": "1"}),
     ("POST", "/v1/cases/7/decision", Scope.REVIEW, {"outcome": "bad", "why": "so"}),
+    ("POST", "/v1/cases/7/gold", Scope.AUDIT, {"truth": "bad", "why": "so"}),
+    ("POST", "/v1/cases/7/gold/undo", Scope.AUDIT, {"why": "so"}),
+    ("GET", "/v1/quality", Scope.AUDIT, None),
+    ("GET", "/v1/quality/me", Scope.REVIEW, None),
     ("POST", "/v1/bulk", Scope.ENFORCE, {"accounts": ["a"], "action": "hold", "why": "so", "ref": "1"}),
     ("GET", "/v1/bulk", Scope.ENFORCE, None),
     ("GET", "/v1/bulk/7", Scope.ENFORCE, None),

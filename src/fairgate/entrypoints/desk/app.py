@@ -21,6 +21,7 @@ from fairgate.entrypoints.desk import (
     gather_routes,
     job_routes,
     people_routes,
+    quality_routes,
     record_routes,
     session_routes,
     shift_routes,
@@ -39,7 +40,8 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, appeals against them, bulk actions, cases and who reviews them when, challenges, and who did and read what.
+actions, appeals against them, bulk actions, cases, who reviews them when and how well, challenges, and who did and read
+what.
 
 Send an API key as `Authorization: Bearer fg_...`, or log in by `POST /v1/session`; each operation says which scope it
 needs. With a session's cookie, what changes anything needs the header `Fairgate-CSRF`. A loopback desk without any API
@@ -78,6 +80,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(case_routes.routes)
     app.include_router(gather_routes.routes)
     app.include_router(bulk_routes.routes)
+    app.include_router(quality_routes.routes)
     app.include_router(shift_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
@@ -99,7 +102,7 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             remembering = Remembering(office.door, office.workers, office.meters)
             going: tuple[Going, ...] = (
                 office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, office.watch,
-                office.planning, remembering,
+                office.measuring, office.planning, remembering,
             )  # fmt: skip
             for each in going:
                 task = asyncio.create_task(each.run())

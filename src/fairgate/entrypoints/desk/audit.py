@@ -55,6 +55,11 @@ class DeskAudit:
         """Note that somebody was not allowed to decide on something; `why` is the code that was answered."""
         await self._append(self._doing(granted, Kind.REFUSED, Subject(kind, str(number)), more_of(code=why)))
 
+    async def gold(self, granted: Granted, what: Kind, case: int, why: str) -> None:
+        """Note that somebody is about to make a case gold, or to undo that."""
+        now = self._records.clock.now()
+        await self._append(Doing(now, granted.by, granted.key, what, Subject("case", str(case)), why))
+
     async def take_over(self, file: Path) -> None:
         """Let one row vouch for the file in which an older desk kept its audit log. Once: the file stays as it is.
 

@@ -12,6 +12,7 @@ from fairgate.domain.case import MOST_KEPT, CaseState, Outcome
 from fairgate.domain.worth import Stake
 from fairgate.entrypoints.desk.answers import QueryText
 from fairgate.entrypoints.desk.appeal_answers import LARGEST
+from fairgate.entrypoints.desk.look_answers import GoldAnswer, LookAnswer
 from fairgate.entrypoints.door.actions import LONGEST_NAMED, MOST_NAMED
 from fairgate.entrypoints.door.bodies import LONGEST_WHY
 from fairgate.ingest.wire import LONGEST_IDENTIFIER
@@ -222,9 +223,16 @@ class VerdictAsked(_Asked):
         return self
 
 
+class GoldAsked(_Asked):
+    """The truth of a decided case is known."""
+
+    truth: Annotated[Literal["bad", "benign"], Field(description="Who is behind its accounts.", examples=["benign"])]
+    why: Why
+
+
 @dataclass(frozen=True, slots=True)
 class VerdictAnswer:
-    """How a case was judged. `action` is the gravest that was taken; `allow`: none."""
+    """How a case was judged. `action` is the gravest that was decided on; `allow`: none."""
 
     outcome: Outcome
     action: str
@@ -242,21 +250,24 @@ class CaseAnswer:
     `value` is what a minute of review saves now, in dollars, `burn` what the accounts use up in an hour. `events` are
     numbers of records in the log, the newest first. `query` is the SQL that gave the accounts, where one did. Give
     `version` in `If-Match` with what you do to it.
+
+    With `blind` you are to judge it by the evidence alone, to show how good reviews are: what it is worth, what was
+    suggested, when and by whom it was opened, and whatever others did or said are not there.
     """
 
     number: int
     version: int
     state: CaseState
     accounts: list[str]
-    opened: datetime
+    opened: datetime | None
     opened_by: str
     why: str
     ref: str
-    probability: float
-    burn: float
-    value: float
+    probability: float | None
+    burn: float | None
+    value: float | None
     minutes: float
-    suggested: str
+    suggested: str | None
     reasons: list[str]
     evidence: list[str]
     events: list[int]
@@ -268,6 +279,7 @@ class CaseAnswer:
     split_from: int | None
     query: str
     verdict: VerdictAnswer | None
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +294,12 @@ class HappeningAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case with what happened to it, in order."""
+    """A case with what happened to it, in order. `looks`, and `gold`: whether it is a gold one, are for who leads."""
 
     case: CaseAnswer
     history: list[HappeningAnswer]
+    looks: list[LookAnswer] | None = None
+    gold: GoldAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +339,8 @@ class CasesGathered:
 class CaseDecided:
     """A case that was decided, and what was done: the numbers of the actions taken, how many were undone and labelled.
 
-    `unlabelled` are accounts of which no event is known that a label could speak of.
+    `unlabelled` are accounts of which no event is known that a label could speak of. With `held` a hold that ends by
+    itself stands in the place of what is grave, until somebody else has looked.
     """
 
     case: CaseAnswer
@@ -333,3 +348,4 @@ class CaseDecided:
     undone: int
     labels: int
     unlabelled: list[str]
+    held: bool = False

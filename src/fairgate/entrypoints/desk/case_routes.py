@@ -3,16 +3,17 @@
 from typing import Annotated, TypeAlias
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
 from fairgate.casework import handling
-from fairgate.domain.access import Granted, Scope
+from fairgate.domain.access import Granted
 from fairgate.domain.action import ACTIONS, Action
 from fairgate.domain.case import Case, CaseState, Facts, Verdict
 from fairgate.domain.event import moment
-from fairgate.domain.worth import value_per_minute
+from fairgate.domain.look import Staged
 from fairgate.entrypoints.desk.appeal_answers import LARGEST
+from fairgate.entrypoints.desk.blindness import Blind, Judges, Number, Reviewer, Sighted
 from fairgate.entrypoints.desk.case_answers import (
     CaseAnswer,
     CaseAsked,
@@ -25,22 +26,21 @@ from fairgate.entrypoints.desk.case_answers import (
     NoteAsked,
     SnoozeAsked,
     SplitAsked,
-    VerdictAnswer,
     VerdictAsked,
     WhyAsked,
 )
+from fairgate.entrypoints.desk.case_shown import blind_shown, case_shown, for_leads
 from fairgate.entrypoints.desk.caseroom import Deed
-from fairgate.entrypoints.desk.judging import Follows, Staged
-from fairgate.entrypoints.desk.office import Desk, Office, needs
+from fairgate.entrypoints.desk.judging import Follows
+from fairgate.entrypoints.desk.office import Desk, Office
 from fairgate.entrypoints.desk.problems import Refusal, documented
+from fairgate.entrypoints.desk.second_looks import Given
 from fairgate.entrypoints.door.bodies import ANYONE
 from fairgate.ingest.wire import LONGEST_IDENTIFIER
 from fairgate.language.durations import HINT, parse_duration
 from fairgate.ports.cases import CasesWanted
 
 routes = APIRouter(tags=["Cases"])
-Reviewer = Annotated[Granted, Depends(needs(Scope.REVIEW))]
-Number = Annotated[int, Path(ge=0, le=LARGEST)]
 _LONGEST_VERSION = 19
 
 
@@ -102,58 +102,71 @@ async def next_case(desk: Desk, granted: Reviewer) -> Response:
     """Claim the next case, or get the one again that you are at. Scope `review`.
 
     It is what the plan of the shift has for you, or else the one of which a minute is worth the most and that you have
-    the skill for; what waits for leads comes first where you lead, and about every tenth is drawn by lot.
+    the skill for; what waits for leads comes first where you lead, and about every tenth is drawn by lot. Some were
+    decided by somebody else, or long ago, and are `blind`: you see the evidence alone.
     """
-    return _told(desk, await desk.caseroom.next(granted))
+    given = await desk.second_looks.next(granted)
+    return _told(desk, await desk.caseroom.next(granted)) if given is None else _told_blind(desk, given)
 
 
 @routes.get("/v1/cases", response_model=CaseList, responses=documented(401, 403, 422, 503))
 async def cases(
     desk: Desk,
-    _granted: Reviewer,
+    granted: Reviewer,
     wanted: Annotated[CasesWanted, Depends(_wanted)],
     after: Annotated[int, Query(ge=-1, le=LARGEST, description="Only those with greater numbers.")] = -1,
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
 ) -> Response:
-    """Cases, by number. Scope `review`."""
+    """Cases, by number, without those that you are to judge by the evidence alone. Scope `review`."""
+    hidden = await desk.second_looks.hidden(granted)
     found = await desk.caseroom.found(wanted, after, limit + 1)
     page = found[:limit]
     following = page[-1].number if len(found) > limit else None
-    return _json(CaseList([_shown(desk, each) for each in page], following))
+    return _json(CaseList([case_shown(desk, each) for each in page if each.number not in hidden], following))
 
 
 @routes.get("/v1/cases/{number}", response_model=CaseFile, responses=documented(401, 403, 404, 422, 503))
-async def case(number: Number, desk: Desk, _granted: Reviewer) -> Response:
-    """One case, with what happened to it; its version is in the `ETag`. Scope `review`."""
+async def case(number: Number, desk: Desk, granted: Reviewer, blind: Blind) -> Response:
+    """One case, with what happened to it; its version is in the `ETag`. Scope `review`.
+
+    Who leads sees what each of those said who looked at it, and whether it is gold.
+    """
+    if blind is not None:
+        return _json(CaseFile(blind_shown(desk, blind), []), version=blind.look.version)
     found, history = await desk.caseroom.file(number)
     happened = [HappeningAnswer(moment(each.at), each.by, each.what, each.said) for each in history]
-    return _json(CaseFile(_shown(desk, found), happened), version=found.version)
+    looks, gold = await for_leads(desk, number) if desk.caseroom.hand(granted).lead else (None, None)
+    return _json(CaseFile(case_shown(desk, found), happened, looks, gold), version=found.version)
 
 
 _CHANGES = documented(401, 403, 404, 409, 413, 422, 503)
 
 
 @routes.post("/v1/cases/{number}/claim", response_model=CaseAnswer, responses=_CHANGES)
-async def claim(number: Number, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def claim(number: Number, seen: Seen, desk: Desk, granted: Reviewer, blind: Blind) -> Response:
     """Claim a case: for some minutes it is yours, and longer while you work on it. Scope `review`."""
+    if blind is not None:
+        return _told_blind(desk, await desk.second_looks.claim(blind, seen, granted))
     return await _changed(desk, granted, number, seen, Deed("claimed", "", handling.claimed))
 
 
 @routes.post("/v1/cases/{number}/release", response_model=CaseAnswer, responses=_CHANGES)
-async def release(number: Number, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def release(number: Number, seen: Seen, desk: Desk, granted: Reviewer, blind: Blind) -> Response:
     """Give a case back that you have claimed. Scope `review`."""
+    if blind is not None:
+        return _told_blind(desk, await desk.second_looks.release(blind, seen, granted))
     return await _changed(desk, granted, number, seen, Deed("released", "", handling.released))
 
 
 @routes.post("/v1/cases/{number}/notes", response_model=CaseAnswer, responses=_CHANGES)
-async def note(number: Number, asked: NoteAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def note(number: Number, asked: NoteAsked, seen: Seen, desk: Desk, granted: Sighted) -> Response:
     """Write something down about a case, whoever is at it and whatever has become of it. Scope `review`."""
     deed = Deed("noted", asked.text, lambda case, hand: handling.noted(case, hand, asked.text))
     return await _changed(desk, granted, number, seen, deed)
 
 
 @routes.post("/v1/cases/{number}/snooze", response_model=CaseAnswer, responses=_CHANGES)
-async def snooze(number: Number, asked: SnoozeAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def snooze(number: Number, asked: SnoozeAsked, seen: Seen, desk: Desk, granted: Sighted) -> Response:
     """Let a case that is yours sleep for a while. Scope `review`."""
     length = parse_duration(asked.length)
     if length is None:
@@ -163,43 +176,46 @@ async def snooze(number: Number, asked: SnoozeAsked, seen: Seen, desk: Desk, gra
 
 
 @routes.post("/v1/cases/{number}/escalate", response_model=CaseAnswer, responses=_CHANGES)
-async def escalate(number: Number, asked: WhyAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def escalate(number: Number, asked: WhyAsked, seen: Seen, desk: Desk, granted: Sighted) -> Response:
     """Hand a case that is yours to those who lead. Scope `review`."""
     deed = Deed("escalated", asked.why, lambda case, hand: handling.escalated(case, hand, asked.why))
     return await _changed(desk, granted, number, seen, deed)
 
 
 @routes.post("/v1/cases/{number}/reopen", response_model=CaseAnswer, responses=_CHANGES)
-async def reopen(number: Number, asked: WhyAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def reopen(number: Number, asked: WhyAsked, seen: Seen, desk: Desk, granted: Sighted) -> Response:
     """Have a decided case judged again. Scope `review`. What was done stands until it is undone."""
     deed = Deed("reopened", asked.why, lambda case, hand: handling.reopened(case, hand, asked.why))
     return _told(desk, await desk.caseroom.reopen(number, seen, deed, granted))
 
 
 @routes.post("/v1/cases/{number}/merge", response_model=CaseAnswer, responses=_CHANGES)
-async def merge(number: Number, asked: MergeAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def merge(number: Number, asked: MergeAsked, seen: Seen, desk: Desk, granted: Sighted) -> Response:
     """Merge another case about the same actor into one that is yours. Scope `review`."""
     other = asked.other, asked.other_version
     return _told(desk, await desk.caseroom.merge(number, seen, other, asked.why, granted))
 
 
 @routes.post("/v1/cases/{number}/split", response_model=CaseSplit, responses=_CHANGES)
-async def split(number: Number, asked: SplitAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def split(number: Number, asked: SplitAsked, seen: Seen, desk: Desk, granted: Sighted) -> Response:
     """Make a case of its own of some accounts of one that is yours. Scope `review`. Nobody is at the new one.
 
     What is at stake is computed anew for both, by the decisions on their accounts; together it is what it was.
     """
     left, made = await desk.caseroom.split(number, seen, asked.accounts, asked.why, granted)
-    return _json(CaseSplit(_shown(desk, left), _shown(desk, made)), version=left.version)
+    return _json(CaseSplit(case_shown(desk, left), case_shown(desk, made)), version=left.version)
 
 
 @routes.post("/v1/cases/{number}/decision", response_model=CaseDecided, responses=_CHANGES)
-async def decide(number: Number, asked: VerdictAsked, seen: Seen, desk: Desk, granted: Reviewer) -> Response:
+async def decide(number: Number, asked: VerdictAsked, seen: Seen, desk: Desk, judge: Judges) -> Response:
     """Judge a case that is yours. Scope `review`, and for actions and undoing `enforce` as well, at the door.
 
     What follows is done first and the case decided then: where something fails, decide again, and nothing is done
-    twice. The door gets a label of the event by which each account came into the case.
+    twice. The door gets a label of the event by which each account came into the case. Where what is grave is too
+    doubtful it is `held` until somebody else has looked. What you say of a case that is `blind` is kept, and nothing
+    is told of what follows.
     """
+    granted = judge.granted
     staged = [Staged(ACTIONS[each.action], tuple(each.accounts or ()), each.length) for each in asked.actions]
     verdict = Verdict(
         outcome=asked.outcome,
@@ -210,9 +226,18 @@ async def decide(number: Number, asked: VerdictAsked, seen: Seen, desk: Desk, gr
         by=granted.by or ANYONE,
         why=asked.why,
     )
-    done = await desk.judging.decide(number, seen, verdict, Follows(staged, asked.undo, asked.spare), granted)
-    given = done.labelled
-    shown = CaseDecided(_shown(desk, done.case), list(done.actions), done.undone, given.given, list(given.without))
+    follows = Follows(staged, asked.undo, asked.spare)
+    if judge.given is not None:
+        given: Given | None = await desk.second_looks.say(judge.given, seen, verdict, follows, granted)
+    else:
+        given = await desk.second_looks.said(number, seen, verdict, granted)
+    if given is not None:
+        return _json(CaseDecided(blind_shown(desk, given), [], 0, 0, []), version=given.look.version)
+    done = await desk.judging.decide(number, seen, verdict, follows, granted)
+    labels = done.labelled
+    shown = CaseDecided(
+        case_shown(desk, done.case), list(done.actions), done.undone, labels.given, list(labels.without), done.held
+    )
     return _json(shown, version=done.case.version)
 
 
@@ -221,51 +246,11 @@ async def _changed(desk: Office, granted: Granted, number: int, seen: int, deed:
 
 
 def _told(desk: Office, case: Case, status: int = 200) -> Response:
-    return _json(_shown(desk, case), status, version=case.version)
+    return _json(case_shown(desk, case), status, version=case.version)
 
 
-def _shown(desk: Office, case: Case) -> CaseAnswer:
-    facts, now = case.facts, desk.records.clock.now()
-    stake = facts.stake.faded(now)
-    at_work, verdict = case.claimed(now), case.verdict
-    return CaseAnswer(
-        number=case.number,
-        version=case.version,
-        state=case.state,
-        accounts=list(case.accounts),
-        opened=moment(case.opened),
-        opened_by=case.opened_by,
-        why=case.why,
-        ref=case.ref,
-        probability=stake.probability,
-        burn=stake.burn,
-        value=value_per_minute(stake),
-        minutes=stake.minutes,
-        suggested=facts.suggested.word,
-        reasons=list(facts.reasons),
-        evidence=list(facts.evidence),
-        events=list(facts.events),
-        claimed_by=at_work,
-        claimed_until=moment(case.claim.until) if case.claim is not None and at_work is not None else None,
-        snoozed_until=moment(case.snoozed_until) if case.snoozed_until > now else None,
-        escalated=case.escalated,
-        merged_into=case.merged_into,
-        split_from=case.split_from,
-        query=case.query,
-        verdict=None if verdict is None else _verdict(verdict),
-    )
-
-
-def _verdict(verdict: Verdict) -> VerdictAnswer:
-    return VerdictAnswer(
-        outcome=verdict.outcome,
-        action=verdict.action.word,
-        reasons=list(verdict.reasons),
-        confidence=verdict.confidence,
-        at=moment(verdict.at),
-        by=verdict.by,
-        why=verdict.why,
-    )
+def _told_blind(desk: Office, given: Given) -> Response:
+    return _json(blind_shown(desk, given), version=given.look.version)
 
 
 def _json(

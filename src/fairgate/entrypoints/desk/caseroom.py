@@ -36,13 +36,21 @@ _UNFIT: Final = frozenset({"all_or_none", "bad_time", "itself", "not_in_case", "
 _T = TypeVar("_T")
 
 
+def _stored(records: Records, step: Step) -> bool:
+    return records.cases.store(step.case, [step.happening])
+
+
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What is to be done to a case: what the history calls it, what they say, and what it makes of the case."""
+    """What is to be done to a case: what the history calls it, what they say, and what it makes of the case.
+
+    `keep` stores that; it returns False where the case has changed since.
+    """
 
     what: str
     said: str
     step: Callable[[Case, Hand], Step]
+    keep: Callable[[Records, Step], bool] = _stored
 
 
 class Caseroom:
@@ -114,11 +122,11 @@ class Caseroom:
                 return case
             _check_seen(case, seen)
             step = deed.step(case, _knowing(records, hand))
-            if not records.cases.store(step.case, [step.happening]):
-                raise _stale()
+            if not deed.keep(records, step):
+                raise stale()
             return step.case
 
-        return await self._told(changed, granted)
+        return await self.told(changed, granted)
 
     async def reopen(self, number: int, seen: int, deed: Deed, granted: Granted) -> Case:
         """Open a decided case again, unless a newer one about its accounts is open."""
@@ -146,10 +154,10 @@ class Caseroom:
             _check_seen(gone, other[1], "other_version")
             one, two = merged(kept, gone, _knowing(records, hand), why)
             if not records.cases.merge(one.case, two.case, [one.happening]):
-                raise _stale()
+                raise stale()
             return _case(records, number)
 
-        return await self._told(both, granted)
+        return await self.told(both, granted)
 
     async def split(
         self, number: int, seen: int, accounts: Sequence[str], why: str, granted: Granted
@@ -173,10 +181,10 @@ class Caseroom:
 
             new = records.cases.split(left, made, how, told)
             if new is None:
-                raise _stale()
+                raise stale()
             return _case(records, number), _case(records, new)
 
-        return await self._told(apart, granted)
+        return await self.told(apart, granted)
 
     async def check(self, number: int, seen: int, deed: Deed, granted: Granted) -> tuple[Case, list[Happening], bool]:
         """The case, what happened to it, and whether the deed is done already; refuses one that can't be done."""
@@ -190,9 +198,9 @@ class Caseroom:
             deed.step(case, _knowing(records, hand))
             return case, history, False
 
-        return await self._told(looked, granted)
+        return await self.told(looked, granted)
 
-    async def _told(self, call: Callable[[Records], _T], granted: Granted) -> _T:
+    async def told(self, call: Callable[[Records], _T], granted: Granted) -> _T:
         """Do something with the records; `CaseStands` is an answer, and noted where it is for who they are."""
         try:
             return await self._records.do(call)
@@ -249,8 +257,9 @@ def _next(records: Records, hand: Hand, taker: Taker, planned: Sequence[int], dr
 
 def _check_seen(case: Case, seen: int, field: str = "If-Match") -> None:
     if case.version != seen:
-        raise _stale(field)
+        raise stale(field)
 
 
-def _stale(field: str = "If-Match") -> Refusal:
+def stale(field: str = "If-Match") -> Refusal:
+    """Refuses what is meant for another version than the one that is there."""
     return Refusal(409, "stale", "the case has changed since you looked: look again, then decide what to do", field)

@@ -33,7 +33,7 @@ _CASE, _APPEAL = "case", "appeal"
 _OURS: Final = frozenset({"of", "bad", "source", "confidence", "selected_by", "propensity"})
 #: Events that are looked through for the one that an action followed from.
 _FAR: Final = 20_000
-_BATCH: Final = re.compile(r"case-(?P<number>[0-9]{1,18})(-[0-9]{1,9})?/.*", re.DOTALL)
+_BATCH: Final = re.compile(r"case-(?P<number>[0-9]{1,18})(-[0-9]{1,9})?(-held)?/.*", re.DOTALL)
 #: By these the door says that this event can't have such a label, now or later.
 _NEVER: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -81,13 +81,12 @@ class Labelling:
 
         Nobody knows how likely it was that somebody would appeal, so no propensity is told.
         """
-        found = _BATCH.fullmatch(entry.ref)
-        if entry.by and found is None:
+        number = case_of(entry)
+        if entry.by and number is None:
             return False
-        if found is None:
+        if number is None:
             spoken = await self._in_log(lambda log: _spoken(log, _origin(log, entry)))
         else:
-            number = int(found["number"])
             case = await self._records.do(lambda records: records.cases.get(number))
             events = () if case is None else case.facts.events
             spoken = await self._in_log(lambda log: _spoken(log, events))
@@ -117,6 +116,12 @@ class Labelling:
         except FairgateError as error:
             what = "the log, which has the events that are to be labelled, can't be read: `fairgate doctor` says why"
             raise Refusal(503, "unavailable", what) from error
+
+
+def case_of(entry: Entry) -> int | None:
+    """The number of the case by which an action was taken; None for another."""
+    found = _BATCH.fullmatch(entry.ref)
+    return None if found is None else int(found["number"])
 
 
 def _label(spoken: Spoken, *, bad: bool | None, source: str, confidence: float, propensity: float | None) -> PostLabel:

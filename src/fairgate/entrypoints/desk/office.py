@@ -22,12 +22,14 @@ from fairgate.entrypoints.desk.front import Front
 from fairgate.entrypoints.desk.hearing import Hearing
 from fairgate.entrypoints.desk.jobs import Jobs
 from fairgate.entrypoints.desk.judging import Judging
+from fairgate.entrypoints.desk.measuring import Measuring
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.outcomes import Outcomes
 from fairgate.entrypoints.desk.planning import Planning
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.second_looks import SecondLooks
 from fairgate.entrypoints.desk.sessions import Sessions, SignedIn
 from fairgate.entrypoints.desk.upkeep import Upkeep
 from fairgate.entrypoints.desk.watch import Watch
@@ -60,6 +62,8 @@ class Office:
     anchoring: Anchoring
     caseroom: Caseroom
     judging: Judging
+    second_looks: SecondLooks
+    measuring: Measuring
     bulk: BulkDesk
     bulk_runner: BulkRunner
     planning: Planning

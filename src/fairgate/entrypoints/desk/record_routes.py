@@ -14,6 +14,7 @@ from fairgate.domain.ledger import Subject
 from fairgate.enforce.subjects import ACCOUNT
 from fairgate.entrypoints.dead_message import dead_message
 from fairgate.entrypoints.desk.answers import ActionHistory, DeadList, SentAgain, WebhookBacklog, WebhookList
+from fairgate.entrypoints.desk.labelling import case_of
 from fairgate.entrypoints.desk.office import Desk, Viewer, needs, told_of, views
 from fairgate.entrypoints.desk.problems import Refusal, documented
 from fairgate.entrypoints.door.actions import ActionShown, action_shown
@@ -97,16 +98,20 @@ async def actions(
         str, Path(max_length=LONGEST_IDENTIFIER, description="As actions show it: the token where it is personal.")
     ],
     desk: Desk,
-    _: Reader,
+    granted: Reader,
     before: Annotated[int, Query(ge=0, le=_LARGEST, description="Only those with smaller numbers.")] = _LARGEST,
     limit: Limit = 100,
 ) -> Response:
-    """All that was ever done to an account, also what is over, the newest first. Scope `read`."""
+    """All that was ever done to an account, also what is over, the newest first. Scope `read`.
+
+    Without what followed from a case that you are to judge by the evidence alone.
+    """
     subject = Subject(ACCOUNT, account)
     found = await desk.records.do(lambda records: records.ledger.of(subject, before, limit + 1))
     page, more = _page(found, limit)
-    now = desk.records.clock.now()
-    return _json(_Actions([action_shown(each, now) for each in page], page[-1].number if more else None))
+    now, hidden = desk.records.clock.now(), await desk.second_looks.hidden(granted)
+    shown = [action_shown(each, now) for each in page if case_of(each) not in hidden]
+    return _json(_Actions(shown, page[-1].number if more else None))
 
 
 def _page(found: Sequence[_T], limit: int) -> tuple[Sequence[_T], bool]:

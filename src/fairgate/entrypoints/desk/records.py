@@ -12,6 +12,7 @@ from fairgate.backends.embedded.segment_reader import published
 from fairgate.domain.bulk import BulkState
 from fairgate.domain.case import CaseState
 from fairgate.domain.errors import FairgateError
+from fairgate.domain.look import LookState
 from fairgate.domain.windows import SECOND
 from fairgate.ports.appeals import Docket
 from fairgate.ports.clock import Clock
@@ -118,7 +119,13 @@ class DeskRecords:
 
 
 def case_is_open(data: Path, number: int) -> bool:
-    """Whether there is a case of a number, and it is open. Raises `RecordsUnavailable`."""
+    """Whether there is a case of a number that somebody is to judge. Raises `RecordsUnavailable`.
+
+    It is open, or was given to somebody who looks at it again.
+    """
     with existing_records(data) as records:
         case = None if records is None else records.cases.get(number)
-    return case is not None and case.state == CaseState.OPEN
+        if records is None or case is None:
+            return False
+        looks = records.looks.of(number)
+    return case.state == CaseState.OPEN or any(each.state == LookState.WAITING and each.given for each in looks)

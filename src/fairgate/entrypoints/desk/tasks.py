@@ -75,6 +75,14 @@ class Used(msgspec.Struct, frozen=True):
     found: dict[str, dict[str, list[str]]]
 
 
+class Measure(msgspec.Struct, frozen=True, tag="measure"):
+    """Say how good the reviews of some time were: a `Quality`, or a `Mine` of one reviewer."""
+
+    since: int
+    until: int
+    by: str | None
+
+
 class Arrange(msgspec.Struct, frozen=True, tag="arrange"):
     """Make a plan of a shift that begins at `now`. The result is `Arranged`."""
 
@@ -91,7 +99,7 @@ class Arranged(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-Task: TypeAlias = Query | Export | Backtest | Compact | Identify | Arrange
+Task: TypeAlias = Query | Export | Backtest | Compact | Identify | Measure | Arrange
 
 
 class Told(msgspec.Struct, frozen=True, tag="told"):

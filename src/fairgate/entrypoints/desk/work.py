@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import msgspec
 
 from fairgate.backends.embedded.clock import SystemClock
+from fairgate.casework.measures import Looked
 from fairgate.domain.errors import FairgateError, LakeError, LogError, QueryError, QueryTooBig, QueryTooLong
 from fairgate.entrypoints.desk.backtests import run_backtest
 from fairgate.entrypoints.desk.compacting import Compacting
@@ -21,17 +22,21 @@ from fairgate.entrypoints.desk.tasks import (
     Done,
     Export,
     Identify,
+    Measure,
     Query,
     Refused,
     Task,
 )
 from fairgate.entrypoints.desk.workers import scratch_of
 from fairgate.settings import Settings
-from fairgate.wiring import open_identifiers, planner
+from fairgate.wiring import estimate_of_errors, existing_records, open_identifiers, planner
 
 _MEGABYTE = 1 << 20
 #: What a process needs beside a query: the interpreter, libraries, and the answer's rows in their several forms.
 _OWN_MEGABYTES = 1_024
+#: Looks that measures are made from, and gold cases: all of a large team's, for months.
+_MOST_LOOKS = 50_000
+_MOST_GOLD = 10_000
 
 
 class Work:
@@ -61,6 +66,8 @@ class Work:
                 return self._opened().export(task), b""
             case Identify():
                 return self._identify(task)
+            case Measure():
+                return self._measure(task)
             case Arrange():
                 return Done(), msgspec.json.encode(arranged(task))
 
@@ -70,6 +77,23 @@ class Work:
             lists = [name for name in task.lists if name in pack.lists]
             used = identifiers.of(pack, lists, task.accounts)
         return Done(left_out=used.left_out), msgspec.json.encode(used)
+
+    def _measure(self, task: Measure) -> tuple[Done, bytes]:
+        """How good reviews were; of more looks than are taken in the newest count."""
+        with existing_records(self._settings.data) as records:
+            looks = [] if records is None else records.looks.done(task.since, _MOST_LOOKS + 1)
+            gold = [] if records is None else records.gold.all(_MOST_GOLD)
+            waiting = 0 if records is None else records.looks.open()
+        looked = Looked(
+            since=task.since,
+            until=task.until,
+            looks=looks[:_MOST_LOOKS],
+            gold={each.case: each for each in gold},
+            complete=len(looks) <= _MOST_LOOKS,
+            waiting=waiting,
+        )
+        measured = looked.measured(estimate_of_errors()) if task.by is None else looked.mine(task.by)
+        return Done(), msgspec.json.encode(measured)
 
     def _compact(self, task: Compact) -> Done:
         if self._compacting is None:

@@ -14,9 +14,10 @@ from typing import Final
 
 import msgspec
 
-from fairgate.casework.looks import Kind, Look, look, posterior, too_doubtful
+from fairgate.casework.looks import Look, look, posterior, too_doubtful
 from fairgate.casework.reserve import KEPT_SHARE, Candidate, keep
 from fairgate.domain.action import MOST_UNGRAVE, Action
+from fairgate.domain.look import Kind
 from fairgate.domain.worth import Errors, Stake, cost_of, value_per_minute
 from fairgate.simulate.review.caseload import HOUR, Case
 from fairgate.simulate.review.reviewers import Reviewer

@@ -6,6 +6,7 @@ from fairgate.backends.sql.tables.bulks import BULK, BULK_ACCOUNT, BULK_HAPPENIN
 from fairgate.backends.sql.tables.cases import CASE, CASE_FED, CASE_HAPPENING, CASE_KEPT, CASE_MEMBER
 from fairgate.backends.sql.tables.challenges import CHALLENGE
 from fairgate.backends.sql.tables.ledger import LEDGER_ENTRY, LEDGER_READ
+from fairgate.backends.sql.tables.looks import GOLD_CASE, LOOK, LOOK_GIVEN
 from fairgate.backends.sql.tables.metadata import METADATA
 from fairgate.backends.sql.tables.outbox import LETTER
 from fairgate.backends.sql.tables.people import PERSON, PERSON_SESSION
@@ -23,9 +24,12 @@ __all__ = [
     "CASE_KEPT",
     "CASE_MEMBER",
     "CHALLENGE",
+    "GOLD_CASE",
     "LEDGER_ENTRY",
     "LEDGER_READ",
     "LETTER",
+    "LOOK",
+    "LOOK_GIVEN",
     "METADATA",
     "PERSON",
     "PERSON_SESSION",
