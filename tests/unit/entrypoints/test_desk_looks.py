@@ -10,13 +10,15 @@ import pytest
 from msgspec.structs import replace
 
 from fairgate.casework.looks import DOUBLE_SHARE, GOLD_SHARE
-from fairgate.domain.access import Scope
+from fairgate.domain.access import Role, Scope
 from fairgate.domain.action import Action
+from fairgate.domain.audit import Doer, more_of
 from fairgate.domain.audit import Kind as Audited
-from fairgate.domain.audit import more_of
 from fairgate.domain.case import Case
 from fairgate.domain.ledger import FOREVER, Entry, Subject
 from fairgate.domain.look import Kind, LookState
+from fairgate.domain.people import Person
+from fairgate.domain.shifts import Shifts
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.domain.worth import USUAL_ERRORS, Errors
 from fairgate.ports.ledger import Read
@@ -269,6 +271,21 @@ def test_who_took_part_in_it_is_given_no_look(desk: Desk, records: Records, part
         assert not ordinary["blind"]
         done(ask(desk, f"/{ordinary['number']}/release", "bob", ordinary["version"]))
     assert given(desk, "shop")
+
+
+def test_who_knows_an_account_of_it_is_given_neither_look_nor_gold(desk: Desk, records: Records) -> None:
+    doer = Doer(NOW, "lea")
+    records.people.add(Person(id="b", name="bob", role=Role.REVIEWER, created=NOW, created_by="lea"), doer)
+    records.rota.put(Shifts("b", "UTC", apart=("a",)), doer)
+    case, _ = there(records), there(records, "b")
+    decided(desk, case, **BAN)
+    gold(desk, case.number, truth="bad", why="known")
+    for desk.lot.falls in (0.0, 0.99):
+        ordinary = done(ask(desk, "/next", "bob"))
+        assert not ordinary["blind"]
+        done(ask(desk, f"/{ordinary['number']}/release", "bob", ordinary["version"]))
+    records.rota.put(Shifts("b", "UTC", apart=("x",)), doer)
+    assert given(desk)["number"] == case.number
 
 
 def test_the_case_is_a_reason_to_read_personal_values_for_who_looks_again(desk: Desk, records: Records) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from fairgate.casework.dividing import parting
 from fairgate.casework.drawing import Taker, next_case
 from fairgate.casework.handling import Hand, Step, claimed, done_before, joining, merged, split, splitting
+from fairgate.casework.worklist import Fit
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.case import Case, CaseState, Happening
 from fairgate.domain.errors import CaseStands
@@ -80,6 +81,10 @@ class Caseroom:
         lead = not granted.key or Scope.AUDIT in granted.scopes
         return Hand(granted.by or ANYONE, self._records.clock.now(), lead, self._lasts)
 
+    async def fit(self, hand: Hand) -> Fit:
+        """What whoever asks may be given."""
+        return await self._planning.roster.fit(hand.by)
+
     async def file(self, number: int) -> tuple[Case, list[Happening]]:
         """The case of a number, and what happened to it."""
         return await self._records.do(lambda records: (_case(records, number), records.cases.history(number)))
@@ -105,7 +110,7 @@ class Caseroom:
     async def next(self, granted: Granted) -> Case:
         """Claim the next case for somebody, or give them the one that they are at already."""
         hand = self.hand(granted)
-        fit, planned = await self._planning.roster.fit(hand.by), self._planning.planned_for(hand.by, hand.at)
+        fit, planned = await self.fit(hand), self._planning.planned_for(hand.by, hand.at)
         taker = Taker(hand.by, hand.lead, fit.suits)
         found = await self._records.do(lambda records: _next(records, hand, taker, planned, self._draw))
         if found is None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from fairgate.casework import second
 from fairgate.casework.handling import Hand, Step, confirmed, referred, rounds
+from fairgate.casework.worklist import Fit
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.case import Case, CaseState, Happening, Verdict
 from fairgate.domain.look import Kind, LookState, OneLook, Word
@@ -60,7 +61,8 @@ class SecondLooks:
     async def next(self, granted: Granted) -> Given | None:
         """Give somebody a look, or the one again that they are at; None where an ordinary case is next."""
         hand = self._caseroom.hand(granted)
-        return await self._records.do(lambda records: _next(records, hand, self._draw))
+        fit = await self._caseroom.fit(hand)
+        return await self._records.do(lambda records: _next(records, hand, fit, self._draw))
 
     async def at(self, number: int, granted: Granted) -> Given | None:
         """The look at a case that somebody was given and has not done; None where they may see all of the case."""
@@ -157,7 +159,7 @@ class SecondLooks:
         return acts if not acts.key or Scope.ENFORCE in acts.scopes else None
 
 
-def _next(records: Records, hand: Hand, draw: Random) -> Given | None:
+def _next(records: Records, hand: Hand, fit: Fit, draw: Random) -> Given | None:
     """Give out a look: what holds something first. A gold case may come in the place of any other."""
     given = [found for each in records.looks.given(hand.by) if (found := _current(records, each)) is not None]
     at_work = next((each for each in given if each.look.claimed(hand.at) == hand.by), None)
@@ -165,14 +167,14 @@ def _next(records: Records, hand: Hand, draw: Random) -> Given | None:
         return at_work
     waiting = records.looks.waiting(hand.by, hand.at, _MOST)
     if waiting or records.case_queue.best(hand.at, escalated=False, after=None, limit=1):
-        gold = _gold(records, hand, [each for each in given if each.look.kind is Kind.GOLD], draw)
+        gold = _gold(records, hand, fit, [each for each in given if each.look.kind is Kind.GOLD], draw)
         if gold is not None:
             return gold
     for look in waiting:
         if look.claim is None and hand.by in look.given:  # they gave it back, for a reason of theirs
             continue
         found = _current(records, look)
-        if found is None or not _may_judge(found.case, hand):
+        if found is None or not _may_judge(found.case, hand, fit):
             continue
         taken = second.taken(look, hand)
         if records.looks.keep([taken]):
@@ -180,9 +182,9 @@ def _next(records: Records, hand: Hand, draw: Random) -> Given | None:
     return None
 
 
-def _may_judge(case: Case, hand: Hand) -> bool:
-    """Whether they took no part in it: who has opened it knows more than the evidence."""
-    return hand.by not in {*case.barred, case.opened_by}
+def _may_judge(case: Case, hand: Hand, fit: Fit) -> bool:
+    """Whether they can, and took no part in it: who has opened it knows more than the evidence."""
+    return hand.by not in {*case.barred, case.opened_by} and fit.suits(case)
 
 
 def _works(records: Records, hand: Hand) -> bool:
@@ -191,7 +193,7 @@ def _works(records: Records, hand: Hand) -> bool:
     return any(each.claimed(hand.at) == hand.by for each in mine)
 
 
-def _gold(records: Records, hand: Hand, given: list[Given], draw: Random) -> Given | None:
+def _gold(records: Records, hand: Hand, fit: Fit, given: list[Given], draw: Random) -> Given | None:
     """A gold case that is slipped in, mostly none; also one that they have given back."""
     again = {each.case.number: each for each in given}
     chosen = second.gold([*again, *records.gold.unseen(hand.by, _MOST)], draw)
@@ -199,7 +201,7 @@ def _gold(records: Records, hand: Hand, given: list[Given], draw: Random) -> Giv
         return None
     number, propensity = chosen
     case = records.cases.get(number)
-    if case is None or case.verdict is None or hand.by == case.verdict.by or not _may_judge(case, hand):
+    if case is None or case.verdict is None or hand.by == case.verdict.by or not _may_judge(case, hand, fit):
         return None
     if number in again:
         look = second.taken(again[number].look, hand)
