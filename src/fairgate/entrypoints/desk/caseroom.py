@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fairgate.casework.dividing import parting
 from fairgate.casework.drawing import next_case
-from fairgate.casework.handling import Hand, Step, claimed, done_before, joining, merged, split, splitting
+from fairgate.casework.handling import Hand, Step, claimed, done_before, handed_up, joining, merged, split, splitting
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.case import Case, CaseState, Happening
 from fairgate.domain.errors import CaseStands
@@ -140,6 +140,7 @@ class Caseroom:
                 return kept
             _check_seen(kept, seen)
             _check_seen(gone, other[1], "other_version")
+            _check_settled(records, number, other[0])
             one, two = merged(kept, gone, hand, why)
             if not records.cases.merge(one.case, two.case, [one.happening]):
                 raise stale()
@@ -161,6 +162,7 @@ class Caseroom:
             if there is not None:
                 return case, there
             _check_seen(case, seen)
+            _check_settled(records, number)
             left, made = split(case, accounts, hand)
             how = parting(left.accounts, made.accounts, findings, hand.at)
 
@@ -235,6 +237,14 @@ def _next(records: Records, hand: Hand, draw: Random) -> Case | None:
         if records.cases.store(step.case, [step.happening]):
             return step.case
     return None
+
+
+def _check_settled(records: Records, *numbers: int) -> None:
+    """What two did not say the same of is decided as it is: else nobody would undo what the first of them did."""
+    for number in numbers:
+        if handed_up(records.cases.history(number)):
+            what = "two who looked at it did not say the same: it is decided as it is first"
+            raise CaseStands(number, "referred", what)
 
 
 def _check_seen(case: Case, seen: int, field: str = "If-Match") -> None:
