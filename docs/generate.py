@@ -148,6 +148,7 @@ KEYS: Mapping[type[Table], Mapping[str, str]] = {
         "cost": "the attribute of events that says what they used, in dollars; without one nothing seems to burn",
         "hours": "for how long somebody bad goes on until they are caught otherwise",
         "minutes": "how long a review takes",
+        "skills": 'what a reviewer has to know, by the code of a reason: `{ card_check = "payments" }`',
     },
     BulkTable: {
         "paid": "the event type of money that comes in, with an attribute `account`",

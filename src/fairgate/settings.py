@@ -131,6 +131,14 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             "doubtful, which is held until then. A team of one switches it off."
         ),
     ] = True
+    plan_minutes: Annotated[
+        float,
+        Meta(gt=0, le=1_440, description="Minutes between two plans of a shift; one counts for twice as long."),
+    ] = 5.0
+    appeal_minutes: Annotated[
+        float,
+        Meta(gt=0, le=1_440, description="Minutes that an appeal is expected to take, in plans and forecasts."),
+    ] = 10.0
     second_person_above: Annotated[
         int, Meta(ge=0, description="Accounts above which a bulk action needs the approval of a second person.")
     ] = 100

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from fairgate.backends.embedded import lake_manifest
 from fairgate.backends.embedded.api_keys import open_api_keys
@@ -18,6 +19,8 @@ from fairgate.backends.embedded.segments import SegmentLog, open_log
 from fairgate.backends.embedded.snapshots import FolderSnapshots
 from fairgate.backends.embedded.subject_keys import FileSubjectKeys
 from fairgate.casework.figures import Estimate, Found, Saying
+from fairgate.casework.greedy import greedy_plan
+from fairgate.casework.plan import Planner
 from fairgate.domain.case import Outcome
 from fairgate.domain.errors import BadSettings, LakeLocked
 from fairgate.domain.pack import Pack
@@ -51,17 +54,20 @@ from fairgate.ports.ledger import LedgerRecords, Read
 from fairgate.ports.looks import GoldCases, Looks
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
+from fairgate.ports.rota import Rota
 from fairgate.ports.traces import Traces
 from fairgate.secret_file import secrets_of
 from fairgate.settings import ChallengeSettings, Settings, check_log_days, check_retention
 
 _log = logging.getLogger(__name__)
+#: The planner that needs nothing installed.
+GREEDY: Final = "greedy"
 #: The packs that ship with Fairgate, by name.
 SHIPPED = Path(__file__).parent / "packs"
 SUBJECT_KEYS = "subjects.keys"
 #: Before the kind of a challenge, in capitals: the variable that has its vendor's secret.
 CHALLENGE_VARIABLE = "FAIRGATE_CHALLENGE_"
-#: The data base of ledger, outbox, appeals, bulk actions, cases, challenges, people and audit log.
+#: The data base of ledger, outbox, appeals, bulk actions, cases, challenges, people, their shifts and the audit log.
 RECORDS = "records.db"
 #: Where the state of a pack that is to go live is kept.
 PREPARED = "prepared"
@@ -339,6 +345,7 @@ class Records:
     bulks: Bulks
     looks: Looks
     gold: GoldCases
+    rota: Rota
 
 
 @contextmanager
@@ -354,6 +361,7 @@ def open_records(data: Path) -> Iterator[Records]:
     from fairgate.backends.sql.looks import SqlGoldCases, SqlLooks
     from fairgate.backends.sql.outbox import SqlOutbox
     from fairgate.backends.sql.people import SqlPeople
+    from fairgate.backends.sql.rota import SqlRota
 
     with sqlite.open_records(data / RECORDS) as opened:
         yield Records(
@@ -371,6 +379,7 @@ def open_records(data: Path) -> Iterator[Records]:
             bulks=SqlBulks(opened),
             looks=SqlLooks(opened),
             gold=SqlGoldCases(opened),
+            rota=SqlRota(opened),
         )
 
 
@@ -439,6 +448,23 @@ def _challenger(name: str, asked: ChallengeSettings, data: Path) -> Challenger:
             hosts = tuple(asked.hostnames)
             site = Site(asked.url, asked.site_key, hosts, asked.action, asked.bound, asked.timeout_seconds)
             return Siteverify(site, secret)
+
+
+class FoundPlanner(NamedTuple):
+    """Who makes plans of shifts, by name; and why it is the greedy one, where it is."""
+
+    name: str
+    plans: Planner
+    why: str = ""
+
+
+def planner() -> FoundPlanner:
+    """OR-Tools' where that is installed, else the greedy one."""
+    try:
+        from fairgate.casework.solver import solved_plan
+    except ImportError:  # also where its libraries can't be loaded
+        return FoundPlanner(GREEDY, greedy_plan, "OR-Tools is not installed: pip install 'fairgate[casework]'")
+    return FoundPlanner("cp-sat", solved_plan)
 
 
 def traces_from(endpoint: str | None, share: float = 0.01) -> AbstractContextManager[Traces]:

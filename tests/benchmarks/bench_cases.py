@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from fairgate.casework.drawing import next_case
+from fairgate.casework.drawing import Taker, next_case
 from fairgate.domain.action import Action
 from fairgate.domain.case import Case, Claim, Finding, Happening
 from fairgate.domain.windows import HOUR, MINUTE, SECOND
@@ -53,7 +53,7 @@ def _finding(number: int, draw: random.Random) -> Finding:
 def _claimed(records: Records, now: int, turn: int) -> float:
     """Seconds until somebody has the next case, an hour after they were opened: all have faded."""
     began = time.perf_counter()
-    found = next_case(records.case_queue, now, "ann", random.Random(turn), lead=True)
+    found = next_case(records.case_queue, now, Taker("ann", lead=True), random.Random(turn))
     assert found is not None
     case: Case = found.case
     claimed = replace(

@@ -18,6 +18,7 @@ from fairgate.backends.sql.looks import SqlGoldCases, SqlLooks
 from fairgate.backends.sql.outbox import SqlOutbox
 from fairgate.backends.sql.people import SqlPeople
 from fairgate.backends.sql.records import Records
+from fairgate.backends.sql.rota import SqlRota
 from fairgate.ports.appeals import Appeals
 from fairgate.ports.audit import Audit
 from fairgate.ports.bulks import Bulks
@@ -27,6 +28,7 @@ from fairgate.ports.ledger import LedgerRecords
 from fairgate.ports.looks import GoldCases, Looks
 from fairgate.ports.outbox import Outbox
 from fairgate.ports.people import People
+from fairgate.ports.rota import Rota
 from tests.contracts import postgres
 
 _Port = TypeVar("_Port")
@@ -34,6 +36,7 @@ _Opened: TypeAlias = Callable[[Path], AbstractContextManager[_Port]]
 Open: TypeAlias = _Opened[tuple[LedgerRecords, Outbox]]
 OpenAppeals: TypeAlias = _Opened[Appeals]
 OpenPeople: TypeAlias = _Opened[tuple[People, Audit]]
+OpenRota: TypeAlias = _Opened[tuple[People, Rota, Audit]]
 OpenBulks: TypeAlias = _Opened[Bulks]
 OpenCases: TypeAlias = _Opened["CaseFile"]
 OpenLooks: TypeAlias = _Opened["LookFile"]
@@ -67,6 +70,10 @@ def appeals(records: Records) -> Appeals:
 
 def people(records: Records) -> tuple[People, Audit]:
     return SqlPeople(records), SqlAudit(records)
+
+
+def people_and_rota(records: Records) -> tuple[People, Rota, Audit]:
+    return SqlPeople(records), SqlRota(records), SqlAudit(records)
 
 
 def bulks(records: Records) -> Bulks:
@@ -123,6 +130,7 @@ def _sqlite(folder: Path) -> AbstractContextManager[Records]:
 open_sql: Open = _opening(ledger_and_outbox, _sqlite)
 open_sql_appeals: OpenAppeals = _opening(appeals, _sqlite)
 open_sql_people: OpenPeople = _opening(people, _sqlite)
+open_sql_rota: OpenRota = _opening(people_and_rota, _sqlite)
 open_sql_bulks: OpenBulks = _opening(bulks, _sqlite)
 open_sql_cases: OpenCases = _opening(case_file, _sqlite)
 open_sql_looks: OpenLooks = _opening(look_file, _sqlite)

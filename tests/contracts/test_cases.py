@@ -1,6 +1,7 @@
 """The contract of cases, their queue and their feed, over every data base, against a naive model; and mutants."""
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.parting import Part, Parting
 from fairgate.domain.windows import HOUR, MINUTE
 from fairgate.domain.worth import Stake, value_per_minute
-from fairgate.ports.cases import CasesWanted, Opened, Waiting
+from fairgate.ports.cases import Came, CasesWanted, Opened, Waiting
 from tests.contracts.opened_records import (
     CaseFile,
     OpenCases,
@@ -341,6 +342,12 @@ class Story:
             min((each.opened for each in waiting), default=0),
             sum(each.facts.stake.minutes for each in waiting),
         )
+        kept = [each for each in model.ready(now, escalated=False) if each.propensity < 1]
+        assert file.queue.kept(now, limit) == sorted(kept, key=lambda each: each.number)[:limit]
+        alone = [each.opened for each in model.kept.values() if each.state != CaseState.MERGED]
+        for since, until in ((0, now), (now, now + 1), (now, now + HOUR)):
+            by_hour = Counter(at // HOUR for at in alone if since <= at < until)
+            assert file.queue.came(since, until) == Came(min(alone, default=0), by_hour)
         assert file.feed.fed() == model.fed
         burning = {account: each.facts.stake for each in waiting if each.number > after for account in each.accounts}
         assert file.feed.burning(after) == (max(model.kept, default=0), burning)
@@ -398,6 +405,8 @@ STORY: list[Session] = [
     ],
     [
         (("store", (2, {"state": CaseState.DECIDED, "verdict": VERDICT}, 0)), ALL._replace(wanted=STILL_OPEN)),
+        (("store", (3, {"propensity": 0.25}, 0)), ALL._replace(now=NOW + MINUTE)),
+        (("store", (3, {"claim": Claim("bob", NOW + MINUTE)}, 0)), ALL._replace(now=NOW)),
         (("merge", (0, 3, NOW + HOUR)), ALL._replace(now=NOW + HOUR)),
         (("feed", (4, [replace(FOUND, account="b")], {"b": stake(0.0, 5.0), "a": stake(0.0, 7.0)}, NOW + HOUR)), ALL),
         (("split", (1, True, NOW + HOUR)), ALL),
@@ -406,6 +415,13 @@ STORY: list[Session] = [
         (("split", (1, False, NOW + 2 * HOUR)), ALL._replace(now=NOW + 2 * HOUR)),
         (("split", (2, False, NOW + 2 * HOUR)), ALL._replace(now=NOW + 2 * HOUR)),
         (("rank", (NOW + 24 * HOUR, NOW + HOUR, 9)), ALL._replace(now=NOW + 24 * HOUR)),
+    ],
+    [
+        (("open", replace(opened("e"), opened=NOW - HOUR)), ALL),
+        (("open", opened("f")), ALL),
+        (("store", (0, {"propensity": 0.25}, 0)), ALL),
+        (("store", (1, {"propensity": 0.25}, 0)), ALL._replace(limit=1)),
+        (("merge", (0, 1, NOW)), ALL),
     ],
 ]  # fmt: skip
 #: A case of two accounts that burn, merged with itself and then split when half of that has faded.
@@ -516,6 +532,18 @@ MUTANTS = {
     "ranks as of then": Edit(SqlCaseQueue, "rank", "rows.facts_in(facts), now", "rows.facts_in(facts), before"),
     "counts the closed": Edit(SqlCaseQueue, "waiting", ".where(_OPEN)", ""),
     "counts what sleeps as ready": Edit(SqlCaseQueue, "waiting", "_COLUMNS.ready_at <= now", "_COLUMNS.ready_at >= 0"),
+    "keeps what was not drawn": Edit(case_rows, "write_members", "is_open and case.drawn", "is_open"),
+    "keeps it for once": Edit(case_rows, "write_members", "insert(CASE_KEPT)", "delete(CASE_KEPT)"),
+    "keeps what somebody is at": Edit(SqlCaseQueue, "kept", "drawn.where(rows.ready(now, escalated=False))", "drawn"),
+    "keeps without a limit": Edit(SqlCaseQueue, "kept", ".limit(limit)", ""),
+    "keeps in no order": Edit(SqlCaseQueue, "kept", "order_by(_COLUMNS.number)", "order_by(-_COLUMNS.number)"),
+    "counts the merged as come": Edit(SqlCaseQueue, "came", "hour).where(alone, ", "hour).where("),
+    "begins with the merged": Edit(SqlCaseQueue, "came", ", 0)).where(alone)", ", 0))"),
+    "counts what came later": Edit(SqlCaseQueue, "came", "_COLUMNS.opened < until", "true()"),
+    "counts what came at the end": Edit(SqlCaseQueue, "came", "opened < until", "opened <= until"),
+    "counts what came before": Edit(SqlCaseQueue, "came", "_COLUMNS.opened >= since", "true()"),
+    "leaves out the first moment": Edit(SqlCaseQueue, "came", "opened >= since", "opened > since"),
+    "counts by the minute": Edit(SqlCaseQueue, "came", "// HOUR", "// 60_000_000"),
     "takes in twice": Edit(SqlCaseFeed, "feed", "if upto <= fed:", "if False:"),
     "takes in what it had": Edit(SqlCaseFeed, "feed", "if finding.event < fed:", "if False:"),
     "leaves out the first that is new": Edit(SqlCaseFeed, "feed", "finding.event < fed", "finding.event <= fed"),

@@ -25,12 +25,16 @@ _ANEW: Final = frozenset({"reopened", "referred"})
 
 
 class Hand(NamedTuple):
-    """Who does something to a case, and when; `lead`: whether they may do what leads may. A claim `lasts` so long."""
+    """Who does something to a case, and when; `lead`: whether they may do what leads may. A claim `lasts` so long.
+
+    They must not judge accounts that they are kept `apart` from.
+    """
 
     by: str
     at: int
     lead: bool
     lasts: int
+    apart: frozenset[str] = frozenset()
 
     @property
     def claim(self) -> Claim:
@@ -231,6 +235,8 @@ def _check_open(case: Case) -> None:
 def _check_may_judge(case: Case, hand: Hand) -> None:
     if hand.by in case.barred:
         raise CaseStands(case.number, "barred", "you took part in what it is about: let somebody else judge it")
+    if not hand.apart.isdisjoint(case.accounts):
+        raise CaseStands(case.number, "apart", "you know whose an account of it is: let somebody else judge it")
     if case.escalated and not hand.lead:
         raise CaseStands(case.number, "for_leads", "it waits for those who lead")
 

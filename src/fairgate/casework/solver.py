@@ -14,8 +14,10 @@ from ortools.sat.python.cp_model import FEASIBLE, OPTIMAL, CpModel, CpSolver, In
 from fairgate.casework.greedy import greedy_plan
 from fairgate.casework.plan import Plan, Reviewer, Work, may, minutes_until, order, plan_of, pressing
 
-#: Work beyond this many pieces, in the order of rank, is left to a later plan: a shift does far fewer.
+#: What a shift can't get to is left to a later plan: work, in the order of rank, beyond so many pieces and beyond so
+#: many times the minutes that there are.
 MOST_WORKS: Final = 400
+MOST_MINUTES: Final = 1.5
 #: Steps of the solver, about as many seconds of a core; and seconds of the clock, should the machine be busy.
 MOST_STEPS: Final = 1.0
 MOST_SECONDS: Final = 30.0
@@ -30,7 +32,7 @@ def solved_plan(works: Sequence[Work], reviewers: Sequence[Reviewer], now: int) 
 
     Where no better one is found in time it is the greedy one.
     """
-    looked_at = order(works, reviewers, now)[:MOST_WORKS]
+    looked_at = _within_reach(order(works, reviewers, now), reviewers)
     model, chosen = CpModel(), _Chosen()
     for at, work in enumerate(looked_at):
         for by, reviewer in enumerate(reviewers):
@@ -49,6 +51,12 @@ def solved_plan(works: Sequence[Work], reviewers: Sequence[Reviewer], now: int) 
         model.add_hint(each, looked_at[at].case in begin.lists[reviewers[by].name])
     given = _solve(model, chosen, looked_at, reviewers)
     return plan_of(given, works, reviewers, now) if given is not None else greedy_plan(works, reviewers, now)
+
+
+def _within_reach(ranked: Sequence[Work], reviewers: Sequence[Reviewer]) -> Sequence[Work]:
+    most = MOST_MINUTES * sum(each.minutes for each in reviewers)
+    before = sum(minutes <= most for minutes in accumulate(each.minutes for each in ranked))
+    return ranked[: max(before + 1, MOST_WORKS)]
 
 
 def _solve(

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     GOLD = "gold.made"
     NO_GOLD = "gold.undone"
     READ = "personal.read"
+    ROSTERED = "reviewer.put"
     LABELLED = "label.given"
     LISTED = "list.put"
     ALLOWED = "allow.put"

@@ -148,6 +148,11 @@ class Case(msgspec.Struct, frozen=True, gc=False):
         return self.claim.by if self.claim is not None and now < self.claim.until else None
 
     @property
+    def drawn(self) -> bool:
+        """Whether it was drawn by lot: then it has to be looked at whatever it is worth."""
+        return self.propensity < 1
+
+    @property
     def ready_at(self) -> int:
         """When it can be given to somebody, unless something changes before."""
         return max(self.snoozed_until, 0 if self.claim is None else self.claim.until)

@@ -151,13 +151,14 @@ class CaseTerms:
 
     It does from the action `opens_from` on. `cost` is the attribute of events that says what they used, in dollars:
     None where none does. Somebody bad goes on for `hours` until they are caught otherwise, and a review takes
-    `minutes`.
+    `minutes`. `skills` says, by the code of a reason, what somebody has to know who judges a case with it.
     """
 
     opens_from: Action
     cost: str | None
     hours: float
     minutes: float
+    skills: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DESK_FILE, DeskAudit
+from fairgate.entrypoints.desk.backlog import Backlog
 from fairgate.entrypoints.desk.bulk import BulkDesk
 from fairgate.entrypoints.desk.bulk_drafts import Drafting
 from fairgate.entrypoints.desk.bulk_runner import BulkRunner
@@ -33,7 +34,9 @@ from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.outcomes import Outcomes
+from fairgate.entrypoints.desk.planning import Planning
 from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
+from fairgate.entrypoints.desk.roster import Roster
 from fairgate.entrypoints.desk.second_looks import SecondLooks
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.upkeep import Upkeep
@@ -79,8 +82,9 @@ def run(settings: Settings) -> int:
         secrets = partial(secrets_of, settings.data, make=False)
         outcomes = Outcomes(records, door, meters)
         labelling = Labelling(settings.data, records, door)
-        caseroom = Caseroom(settings, records, audit)
         runner, workers = BulkRunner(settings, records, door, access, sessions), Workers(settings)
+        planning = Planning(settings, records, workers, Roster(settings, records))
+        caseroom = Caseroom(settings, records, audit, planning)
         measuring = Measuring(records, workers)
         judging = Judging(caseroom, records, door, labelling, Doubts(settings, measuring))
         office = Office(
@@ -108,6 +112,8 @@ def run(settings: Settings) -> int:
             anchoring=Anchoring(records, door, secrets, settings.desk.anchor_minutes),
             bulk=BulkDesk(records, audit, Drafting(settings, records, door, workers), runner.wake),
             bulk_runner=runner,
+            planning=planning,
+            backlog=Backlog(settings, records),
             open_case=partial(case_is_open, settings.data),
         )
         return _serve(office, listener)

@@ -33,6 +33,7 @@ from fairgate.domain.pack import (
     Stage,
     Text,
 )
+from fairgate.domain.shifts import SKILL_HINT, is_skill
 from fairgate.domain.windows import DAY
 from fairgate.language.bulk_table import bulk_faults
 from fairgate.language.documents import Documents
@@ -141,7 +142,7 @@ class _Loader:
             actions=MappingProxyType({each.action: each for each in actions.values()}),
             appeal=self.appeal(),
             bulk=self.bulk(event_types),
-            cases=self.case_terms(event_types),
+            cases=self.case_terms(event_types, reasons),
             source=sources[0] if sources else None,
             digest=digest,
             files=MappingProxyType(dict(self.files)),
@@ -330,7 +331,7 @@ class _Loader:
             return Appeal(table.text, table.days)
         return None
 
-    def case_terms(self, event_types: Mapping[str, EventType]) -> CaseTerms | None:
+    def case_terms(self, event_types: Mapping[str, EventType], reasons: Mapping[str, Reason]) -> CaseTerms | None:
         """When a decision opens a case, where the pack says so."""
         for file, path, table in self.single("cases", CasesTable):
             for name in ("hours", "minutes"):
@@ -344,8 +345,17 @@ class _Loader:
             if table.cost is not None and table.cost not in counted:
                 what = f"no event type has a number `{table.cost}`"
                 self.problems.add(self.place(file, (*path, "cost")), what, hint=one_of(table.cost, counted))
-            return CaseTerms(opens_from, table.cost, table.hours, table.minutes)
+            self.check_skills(self.place(file, (*path, "skills")), table.skills, reasons)
+            return CaseTerms(opens_from, table.cost, table.hours, table.minutes, MappingProxyType(table.skills))
         return None
+
+    def check_skills(self, place: Place, skills: Mapping[str, str], reasons: Mapping[str, Reason]) -> None:
+        """Every reason is one of the pack's, and every skill has a name that a reviewer's can have."""
+        for code, skill in skills.items():
+            if code not in reasons:
+                self.problems.add(place, f"there is no reason `{code}`", hint=one_of(code, reasons))
+            if not is_skill(skill):
+                self.problems.add(place, f"`{skill}` is no name of a skill: {SKILL_HINT}")
 
     def single(self, section: str, shape: type[_Table]) -> Iterator[tuple[str, Path, _Table]]:
         """The one table of a section; none where there is none."""

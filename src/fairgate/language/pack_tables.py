@@ -151,6 +151,7 @@ class CasesTable(Table, frozen=True, rename={"opens_from": "from"}):
     cost: str | None = None
     hours: float = 24.0
     minutes: float = 5.0
+    skills: dict[str, str] = {}
 
 
 class BulkTable(Table, frozen=True):

@@ -36,6 +36,16 @@ class Waiting(NamedTuple):
     minutes: float = 0.0
 
 
+class Came(NamedTuple):
+    """How cases came in: when the first ever was opened, 0 for none, and how many of a time were, by the hour.
+
+    Hours are counted from 1970 UTC on. What was merged into another is no case of its own.
+    """
+
+    first: int = 0
+    by_hour: Mapping[int, int] = {}
+
+
 class Cases(Protocol):
     """All cases that there ever were. They stand nowhere else: the log does not have them.
 
@@ -114,6 +124,14 @@ class CaseQueue(Protocol):
 
     def nth(self, now: int, place: int, *, uncertain: bool) -> Case | None:
         """Return the one at a place among those `counted`, from 0, by number; None where there are not so many."""
+        ...
+
+    def kept(self, now: int, limit: int) -> list[Case]:
+        """Return at most `limit` cases, by number, that were drawn by lot, given back, and are ready again."""
+        ...
+
+    def came(self, since: int, until: int) -> Came:
+        """Return how many came in from a time on until before another."""
         ...
 
     def rank(self, now: int, before: int, limit: int) -> int:

@@ -31,6 +31,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, create_engine,
 from fairgate.backends.sql import records as records_module
 from fairgate.backends.sql import sqlite as module
 from fairgate.backends.sql.appeals import SqlAppeals
+from fairgate.backends.sql.cases import SqlCaseQueue, SqlCases
 from fairgate.backends.sql.challenges import SqlChallenges, SqlOutcomes
 from fairgate.backends.sql.ledger import SqlLedger
 from fairgate.backends.sql.outbox import SqlOutbox
@@ -39,9 +40,11 @@ from fairgate.backends.sql.sqlite import open_records
 from fairgate.backends.sql.tables import METADATA
 from fairgate.domain.action import Action
 from fairgate.domain.appeal import Appeal, AppealState, Ruling
+from fairgate.domain.case import Case, Facts
 from fairgate.domain.challenge import Challenge
 from fairgate.domain.errors import RecordsUnavailable
 from fairgate.domain.ledger import FOREVER, Entry, Subject
+from fairgate.domain.worth import Stake
 from fairgate.ports.appeals import Wanted
 from fairgate.ports.ledger import Message, Read
 
@@ -305,6 +308,22 @@ def test_what_an_older_fairgate_kept_is_still_there_with_appeals_beside_it(path:
         take(records, 2)  # the clerk goes on, and leaves them alone
         assert counted(records) == batches(2)
         assert [each.state for each in SqlAppeals(records).found(Wanted(), None, 9)] == [AppealState.GRANTED]
+
+
+def test_cases_that_were_drawn_before_that_was_noted_are_found_by_the_migration(path: Path) -> None:
+    stake = Stake(0.5, 1.0, 24.0, 0.0, 100.0, Action.ALLOW, 5.0, 5)
+    odd = 'a "propensity":1.0 in "it"'
+    config = migrations()
+    with open_records(path) as records:
+        asked = [
+            Case(-1, (f"a{at}",), Facts(stake), 5, "ann", odd, propensity=each) for at, each in enumerate((1.0, 0.5))
+        ]
+        opened = [SqlCases(records).open(each).case for each in asked]
+        with records.writing() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0007")
+    with open_records(path) as records:
+        assert SqlCaseQueue(records).kept(9, 9) == opened[1:]
 
 
 def test_a_data_base_from_before_the_first_migration_is_brought_up(path: Path) -> None:

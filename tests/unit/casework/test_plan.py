@@ -159,6 +159,15 @@ def test_where_the_solver_finds_nothing_in_time_the_plan_is_greedy(monkeypatch: 
     assert solved_plan(works, team, NOW) == greedy_plan(works, team, NOW)
 
 
+def test_a_large_team_is_given_all_that_it_can_do() -> None:
+    works = [Work(at, 5, 1.0) for at in range(700)]
+    team = [Reviewer(f"r{at}", 150) for at in range(20)]
+    for planner in (greedy_plan, solved_plan):
+        made = planner(works, team, NOW)
+        assert sum(map(len, made.lists.values())) == 600
+        assert len(made.left) == 100
+
+
 MUTANTS: dict[str, tuple[Planner, Edit]] = {
     "greedy forgets the hours": (greedy_plan, Edit(greedy, "greedy_plan", "work.minutes > left[name] or ", "")),
     "greedy forgets what is spent": (greedy_plan, Edit(greedy, "greedy_plan", "left[name] -= work.minutes", "pass")),

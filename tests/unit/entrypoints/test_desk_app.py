@@ -19,6 +19,7 @@ from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.app import app_of
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.backlog import Backlog
 from fairgate.entrypoints.desk.bulk import BulkDesk
 from fairgate.entrypoints.desk.bulk_drafts import Drafting
 from fairgate.entrypoints.desk.bulk_runner import BulkRunner
@@ -35,7 +36,9 @@ from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.office import Office
 from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.outcomes import Outcomes
+from fairgate.entrypoints.desk.planning import Planning
 from fairgate.entrypoints.desk.records import DeskRecords, case_is_open
+from fairgate.entrypoints.desk.roster import Roster
 from fairgate.entrypoints.desk.second_looks import SecondLooks
 from fairgate.entrypoints.desk.sessions import Sessions
 from fairgate.entrypoints.desk.tasks import Refused
@@ -111,9 +114,10 @@ class Desk:
         challengers = open_challengers(settings)
         labelling = Labelling(settings.data, records, at_the_door)
         hearing = Hearing(settings, records, self.audit, at_the_door, labelling)
-        caseroom = Caseroom(settings, records, self.audit, NoLot())
         runner = BulkRunner(settings, records, at_the_door, access, sessions)
         self.workers = Workers(settings)
+        planning = Planning(settings, records, self.workers, Roster(settings, records))
+        caseroom = Caseroom(settings, records, self.audit, planning, NoLot())
         measuring = Measuring(records, self.workers)
         judging = Judging(caseroom, records, at_the_door, labelling, Doubts(settings, measuring, self.lot))
         self.office = Office(
@@ -138,6 +142,8 @@ class Desk:
             anchoring=Anchoring(records, at_the_door, lambda: secrets_of(folder, make=False), 5),
             bulk=BulkDesk(records, self.audit, Drafting(settings, records, at_the_door, self.workers), runner.wake),
             bulk_runner=runner,
+            planning=planning,
+            backlog=Backlog(settings, records),
             open_case=partial(case_is_open, folder),
             judging=judging,
             second_looks=SecondLooks(records, caseroom, judging, measuring, self.lot),
@@ -240,6 +246,10 @@ ROUTES = [
     ("POST", "/v1/bulk/7/reject", Scope.ENFORCE, {"why": "so"}),
     ("POST", "/v1/bulk/7/cancel", Scope.ENFORCE, {"why": "so"}),
     ("POST", "/v1/bulk/7/undo", Scope.ENFORCE, {"why": "so"}),
+    ("GET", "/v1/reviewers", Scope.READ, None),
+    ("PUT", "/v1/reviewers/y", Scope.AUDIT, {"zone": "UTC", "hours": []}),
+    ("GET", "/v1/plan", Scope.REVIEW, None),
+    ("GET", "/v1/backlog", Scope.READ, None),
 ]
 #: Parts of paths that stand for any.
 PARTS = {

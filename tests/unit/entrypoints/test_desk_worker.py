@@ -3,12 +3,14 @@
 import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from fairgate.casework.plan import Plan, Reviewer, Work
 from fairgate.domain.errors import (
     FairgateError,
     LakeDamaged,
@@ -19,8 +21,8 @@ from fairgate.domain.errors import (
     QueryTooLong,
 )
 from fairgate.entrypoints.desk.lifeline import lines_of, settings_line, settings_of_line
-from fairgate.entrypoints.desk.tasks import Done, Query, Task
-from fairgate.entrypoints.desk.work import refused_of
+from fairgate.entrypoints.desk.tasks import Arrange, Arranged, Done, Query, Task
+from fairgate.entrypoints.desk.work import arranged, refused_of
 from fairgate.entrypoints.desk.worker import serve
 from fairgate.settings import CallSite, DoorSettings, Retention, Settings
 
@@ -95,3 +97,15 @@ def test_settings_come_through_as_they_are() -> None:
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     assert settings_of_line(line) == settings
+
+
+def test_plans_are_made_by_or_tools_where_that_is_installed_else_greedily(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Arrange([Work(0, 5.0, 1.0)], [Reviewer("ann", 10.0)], 0)
+    plan = Plan({"ann": (0,)}, (), ())
+    sent = msgspec.json.decode(msgspec.json.encode(task), type=Task)
+    assert isinstance(sent, Arrange)
+    assert arranged(sent) == Arranged("cp-sat", plan)
+    monkeypatch.setitem(sys.modules, "fairgate.casework.solver", None)
+    made = arranged(sent)
+    assert (made.by, made.plan) == ("greedy", plan)
+    assert "pip install" in made.why

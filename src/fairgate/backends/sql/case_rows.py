@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, false, insert, select, true, update
 
 from fairgate.backends.sql.records import execute_each
-from fairgate.backends.sql.tables import CASE, CASE_HAPPENING, CASE_MEMBER
+from fairgate.backends.sql.tables import CASE, CASE_HAPPENING, CASE_KEPT, CASE_MEMBER
 from fairgate.domain.case import Case, CaseState, Facts, Happening
 from fairgate.domain.worth import value_per_minute
 
@@ -84,11 +84,14 @@ def add(connection: Connection, case: Case, now: int) -> int:
 
 
 def write_members(connection: Connection, case: Case) -> None:
-    """Say whom a case is about, and whether it is open."""
+    """Say whom a case is about, and whether it is open; and whether it was drawn by lot, and nobody has judged it."""
     is_open = case.state == CaseState.OPEN
     connection.execute(delete(CASE_MEMBER).where(CASE_MEMBER.c.number == case.number))
     rows = [{"account": account, "number": case.number, "open": is_open} for account in case.accounts]
     execute_each(connection, insert(CASE_MEMBER), rows)
+    connection.execute(delete(CASE_KEPT).where(CASE_KEPT.c.number == case.number))
+    if is_open and case.drawn:
+        connection.execute(insert(CASE_KEPT), {"number": case.number})
 
 
 def write_happenings(connection: Connection, number: int, happenings: Iterable[Happening]) -> None:

@@ -23,11 +23,12 @@ from sqlalchemy import (
 
 from fairgate.backends.sql import case_rows as rows
 from fairgate.backends.sql.records import Records, execute_each
-from fairgate.backends.sql.tables import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
+from fairgate.backends.sql.tables import CASE, CASE_FED, CASE_HAPPENING, CASE_KEPT, CASE_MEMBER
 from fairgate.domain.case import Case, CaseState, Facts, Finding, Happening
 from fairgate.domain.parting import Parting
+from fairgate.domain.windows import HOUR
 from fairgate.domain.worth import Stake
-from fairgate.ports.cases import CaseFeed, CaseIntake, CaseQueue, Cases, CasesWanted, Opened, Waiting
+from fairgate.ports.cases import Came, CaseFeed, CaseIntake, CaseQueue, Cases, CasesWanted, Opened, Waiting
 
 _COLUMNS = CASE.c
 #: Accounts of one statement.
@@ -171,6 +172,22 @@ class SqlCaseQueue(CaseQueue):
         one = number.offset(place).limit(1).scalar_subquery()
         found = _found(self._records, select(CASE).where(_COLUMNS.number == one))
         return found[0] if found else None
+
+    def kept(self, now: int, limit: int) -> list[Case]:
+        """See the port."""
+        drawn = select(CASE).join(CASE_KEPT, CASE_KEPT.c.number == _COLUMNS.number)
+        ready = drawn.where(rows.ready(now, escalated=False))
+        return _found(self._records, ready.order_by(_COLUMNS.number).limit(limit))
+
+    def came(self, since: int, until: int) -> Came:
+        """See the port."""
+        alone = _COLUMNS.state != CaseState.MERGED.value
+        hour = (_COLUMNS.opened // HOUR).label("hour")
+        hours = select(hour).where(alone, _COLUMNS.opened >= since, _COLUMNS.opened < until).subquery().c
+        first = select(func.coalesce(func.min(_COLUMNS.opened), 0)).where(alone)
+        with self._records.reading() as connection:
+            found = connection.execute(select(hours.hour, func.count().label("cases")).group_by(hours.hour)).all()
+            return Came(connection.execute(first).scalar_one(), {row.hour: row.cases for row in found})
 
     def rank(self, now: int, before: int, limit: int) -> int:
         """See the port."""

@@ -24,6 +24,7 @@ from fairgate.entrypoints.desk import (
     quality_routes,
     record_routes,
     session_routes,
+    shift_routes,
     sql_routes,
 )
 from fairgate.entrypoints.desk.answers import Health
@@ -39,7 +40,7 @@ MOST_REQUESTS = 200
 #: What a browser may call this machine by. A page elsewhere whose name was made to point here says another.
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ABOUT = """SQL over what the door has recorded, backtests and exports; what other services are told, the history of
-actions, appeals against them, bulk actions, cases and how good their reviews are, challenges, and who did and read
+actions, appeals against them, bulk actions, cases, who reviews them when and how well, challenges, and who did and read
 what.
 
 Send an API key as `Authorization: Bearer fg_...`, or log in by `POST /v1/session`; each operation says which scope it
@@ -80,6 +81,7 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(gather_routes.routes)
     app.include_router(bulk_routes.routes)
     app.include_router(quality_routes.routes)
+    app.include_router(shift_routes.routes)
     _operating(app)
     app.add_middleware(Edge, office=office)
     return app
@@ -100,7 +102,7 @@ def _life(office: Office, failed: Callable[[], None]) -> Callable[[FastAPI], Any
             remembering = Remembering(office.door, office.workers, office.meters)
             going: tuple[Going, ...] = (
                 office.upkeep, office.jobs, office.bulk_runner, office.outcomes, office.anchoring, office.watch,
-                remembering, office.measuring,
+                office.measuring, office.planning, remembering,
             )  # fmt: skip
             for each in going:
                 task = asyncio.create_task(each.run())
@@ -135,7 +137,7 @@ def _operating(app: FastAPI) -> None:
         """The desk's metrics, for Prometheus."""
         desk.meters.lake_lag_seconds.set(desk.upkeep.lag.seconds)
         desk.meters.queries.set(desk.workers.taken)
-        desk.meters.tell(await desk.records.reading())
+        desk.meters.tell(await desk.records.reading(), await desk.backlog.hours_behind())
         return Response(desk.meters.render(), media_type=CONTENT_TYPE)
 
 

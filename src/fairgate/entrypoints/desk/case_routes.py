@@ -101,8 +101,9 @@ async def open_case(asked: CaseAsked, desk: Desk, granted: Reviewer) -> Response
 async def next_case(desk: Desk, granted: Reviewer) -> Response:
     """Claim the next case, or get the one again that you are at. Scope `review`.
 
-    It is the one of which a minute is worth the most, what waits for leads first where you lead; about every tenth is
-    drawn by lot. Some were decided by somebody else, or long ago, and are `blind`: you see the evidence alone.
+    It is what the plan of the shift has for you, or else the one of which a minute is worth the most and that you have
+    the skill for; what waits for leads comes first where you lead, and about every tenth is drawn by lot. Some were
+    decided by somebody else, or long ago, and are `blind`: you see the evidence alone.
     """
     given = await desk.second_looks.next(granted)
     return _told(desk, await desk.caseroom.next(granted)) if given is None else _told_blind(desk, given)

@@ -9,16 +9,19 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from fairgate.casework.dividing import parting
-from fairgate.casework.drawing import next_case
+from fairgate.casework.drawing import Taker, next_case
 from fairgate.casework.handling import Hand, Step, claimed, done_before, handed_up, joining, merged, split, splitting
+from fairgate.casework.worklist import Fit
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.case import Case, CaseState, Happening
 from fairgate.domain.errors import CaseStands
 from fairgate.domain.windows import MINUTE
 from fairgate.entrypoints.desk.audit import DeskAudit
 from fairgate.entrypoints.desk.finding import findings_of
+from fairgate.entrypoints.desk.planning import Planning
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.roster import apart_of
 from fairgate.entrypoints.door.bodies import ANYONE
 from fairgate.ports.cases import CasesWanted, Opened
 from fairgate.settings import Settings
@@ -29,7 +32,7 @@ _TRIES: Final = 50
 #: Cases that somebody has claimed and among which the one that they are at is looked for.
 _AT_WORK: Final = 500
 #: Codes of `CaseStands` by which somebody is kept from a case for who they are.
-_BARRED: Final = frozenset({"barred", "for_leads"})
+_BARRED: Final = frozenset({"apart", "barred", "for_leads"})
 _UNFIT: Final = frozenset({"all_or_none", "bad_time", "itself", "not_in_case", "too_many"})
 _T = TypeVar("_T")
 
@@ -58,7 +61,15 @@ class Caseroom:
     nothing twice. `draw` draws cases by lot.
     """
 
-    def __init__(self, settings: Settings, records: DeskRecords, audit: DeskAudit, draw: Random | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        records: DeskRecords,
+        audit: DeskAudit,
+        planning: Planning,
+        draw: Random | None = None,
+    ) -> None:
+        self._planning = planning
         self._draw = draw or SystemRandom()
         self._records = records
         self._audit = audit
@@ -69,6 +80,10 @@ class Caseroom:
         """Who asks, and what they may: without API keys everybody may all. Who sees the audit log is a lead."""
         lead = not granted.key or Scope.AUDIT in granted.scopes
         return Hand(granted.by or ANYONE, self._records.clock.now(), lead, self._lasts)
+
+    async def fit(self, granted: Granted) -> Fit:
+        """What somebody may be given."""
+        return await self._planning.roster.fit(self.hand(granted).by)
 
     async def file(self, number: int) -> tuple[Case, list[Happening]]:
         """The case of a number, and what happened to it."""
@@ -95,7 +110,9 @@ class Caseroom:
     async def next(self, granted: Granted) -> Case:
         """Claim the next case for somebody, or give them the one that they are at already."""
         hand = self.hand(granted)
-        found = await self._records.do(lambda records: _next(records, hand, self._draw))
+        fit, planned = await self.fit(granted), self._planning.planned_for(hand.by, hand.at)
+        taker = Taker(hand.by, hand.lead, fit.suits)
+        found = await self._records.do(lambda records: _next(records, hand, taker, planned, self._draw))
         if found is None:
             raise Refusal(404, "no_case", "no case is ready for you")
         return found
@@ -109,7 +126,7 @@ class Caseroom:
             if done_before(case, seen, hand.by, (deed.what, deed.said), records.cases.history(number)):
                 return case
             _check_seen(case, seen)
-            step = deed.step(case, hand)
+            step = deed.step(case, _knowing(records, hand))
             if not deed.keep(records, step):
                 raise stale()
             return step.case
@@ -141,7 +158,7 @@ class Caseroom:
             _check_seen(kept, seen)
             _check_seen(gone, other[1], "other_version")
             _check_settled(records, number, other[0])
-            one, two = merged(kept, gone, hand, why)
+            one, two = merged(kept, gone, _knowing(records, hand), why)
             if not records.cases.merge(one.case, two.case, [one.happening]):
                 raise stale()
             return _case(records, number)
@@ -185,7 +202,7 @@ class Caseroom:
             if done_before(case, seen, hand.by, (deed.what, deed.said), history):
                 return case, history, True
             _check_seen(case, seen)
-            deed.step(case, hand)
+            deed.step(case, _knowing(records, hand))
             return case, history, False
 
         return await self.told(looked, granted)
@@ -211,6 +228,11 @@ def _case(records: Records, number: int) -> Case:
     return found
 
 
+def _knowing(records: Records, hand: Hand) -> Hand:
+    """A hand with the accounts that they must not judge."""
+    return hand._replace(apart=apart_of(records, hand.by))
+
+
 def _split_off(records: Records, case: Case, seen: int, accounts: Sequence[str], who: tuple[str, str]) -> Case | None:
     """The case that somebody has made of these accounts of the version `seen` already, and said so: a double click."""
     by, why = who
@@ -224,13 +246,14 @@ def _split_off(records: Records, case: Case, seen: int, accounts: Sequence[str],
     return None
 
 
-def _next(records: Records, hand: Hand, draw: Random) -> Case | None:
+def _next(records: Records, hand: Hand, taker: Taker, planned: Sequence[int], draw: Random) -> Case | None:
     """Claim the next that nobody else claims at the same moment. How likely it was to be drawn stays with it."""
     for case in records.cases.found(CasesWanted(CaseState.OPEN, claimed_by=hand.by), -1, _AT_WORK):
         if case.claimed(hand.at) == hand.by:
             return case
     for _ in range(_TRIES):
-        chosen = next_case(records.case_queue, hand.at, hand.by, draw, lead=hand.lead)
+        ours = (found for number in planned if (found := records.cases.get(number)) is not None)
+        chosen = next_case(records.case_queue, hand.at, taker._replace(planned=ours), draw)
         if chosen is None:
             return None
         step = claimed(replace(chosen.case, propensity=chosen.propensity), hand)

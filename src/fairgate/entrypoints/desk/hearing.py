@@ -17,6 +17,7 @@ from fairgate.entrypoints.desk.audit import DeskAudit
 from fairgate.entrypoints.desk.labelling import Labelling
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
+from fairgate.entrypoints.desk.roster import apart_of
 from fairgate.entrypoints.desk.terms import Terms
 from fairgate.entrypoints.door.actions import PostUndo
 from fairgate.entrypoints.door.bodies import ANYONE
@@ -26,6 +27,7 @@ from fairgate.settings import Settings
 _BARRED: Final = {
     "took_it": "whoever took an action does not decide on the appeal against it: let somebody else do so",
     "filed_it": "whoever filed an appeal does not decide on it: let somebody else do so",
+    "apart": "you know whose this account is: let somebody else decide on the appeal",
     "not_told_apart": "without API keys nobody knows who you are, and a person took this action: make a key for each"
     " person (`fairgate keys create`), and let another decide",
 }
@@ -134,8 +136,10 @@ class Hearing:
             raise Refusal(503, "unavailable", what) from error
 
     async def _check_may_decide(self, appeal: Appeal, granted: Granted) -> None:
-        """Refuse those who took the action or filed the appeal, and note that they tried."""
+        """Refuse those who took the action, filed the appeal or know whose it is, and note that they tried."""
         bar = _bar(appeal, granted)
+        if not bar and appeal.subject.value in await self._records.do(lambda records: apart_of(records, granted.by)):
+            bar = "apart"
         if bar:
             await self._audit.refused(granted, "appeal", appeal.number, bar)
             raise Refusal(403, bar, _BARRED[bar])

@@ -21,10 +21,14 @@ class _OfRecords(Collector):
 
     def __init__(self) -> None:
         self.reading: RecordsReading | None = None
+        self.hours_behind: float | None = None
 
     def collect(self) -> Iterator[Metric]:
         """What is known; nothing where there are no records."""
         read = self.reading
+        if self.hours_behind is not None:
+            about = "Hours of the whole team that the review queue is expected to be behind in a week."
+            yield GaugeMetricFamily("fairgate_backlog_hours", about, self.hours_behind)
         if read is None:
             return
         yield GaugeMetricFamily("fairgate_records_up", "1 while the clerk's records can be read, else 0.", read.up)
@@ -115,9 +119,10 @@ class Meters:
         self._of_records = _OfRecords()
         registry.register(self._of_records)
 
-    def tell(self, reading: RecordsReading | None) -> None:
-        """What is known of the clerk's records now."""
+    def tell(self, reading: RecordsReading | None, hours_behind: float | None = None) -> None:
+        """What is known of the clerk's records now, and how far review is expected to be behind."""
         self._of_records.reading = reading
+        self._of_records.hours_behind = hours_behind
 
     def render(self) -> bytes:
         """All of it as Prometheus reads it."""

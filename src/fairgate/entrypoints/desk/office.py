@@ -13,6 +13,7 @@ from fairgate.entrypoints.access import Access, Denied
 from fairgate.entrypoints.desk.anchoring import Anchoring
 from fairgate.entrypoints.desk.at_the_door import AtTheDoor
 from fairgate.entrypoints.desk.audit import DeskAudit
+from fairgate.entrypoints.desk.backlog import Backlog
 from fairgate.entrypoints.desk.bulk import BulkDesk
 from fairgate.entrypoints.desk.bulk_runner import BulkRunner
 from fairgate.entrypoints.desk.caseroom import Caseroom
@@ -25,6 +26,7 @@ from fairgate.entrypoints.desk.measuring import Measuring
 from fairgate.entrypoints.desk.meters import Meters
 from fairgate.entrypoints.desk.oidc import Oidc
 from fairgate.entrypoints.desk.outcomes import Outcomes
+from fairgate.entrypoints.desk.planning import Planning
 from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.second_looks import SecondLooks
@@ -64,6 +66,8 @@ class Office:
     measuring: Measuring
     bulk: BulkDesk
     bulk_runner: BulkRunner
+    planning: Planning
+    backlog: Backlog
     #: Whether a case is open that somebody names as the reason to read personal values.
     open_case: OpenCase = no_case
 

@@ -4,6 +4,8 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from fairgate.casework.plan import Plan, Reviewer, Work
+
 #: What a backtest leaves in its folder.
 REPORT_JSON: Final = "report.json"
 REPORT_PAGE: Final = "report.html"
@@ -81,7 +83,23 @@ class Measure(msgspec.Struct, frozen=True, tag="measure"):
     by: str | None
 
 
-Task: TypeAlias = Query | Export | Backtest | Compact | Identify | Measure
+class Arrange(msgspec.Struct, frozen=True, tag="arrange"):
+    """Make a plan of a shift that begins at `now`. The result is `Arranged`."""
+
+    works: list[Work]
+    reviewers: list[Reviewer]
+    now: int
+
+
+class Arranged(msgspec.Struct, frozen=True):
+    """A plan, by which planner it was made, and why by that where it is not the better one."""
+
+    by: str
+    plan: Plan
+    why: str = ""
+
+
+Task: TypeAlias = Query | Export | Backtest | Compact | Identify | Measure | Arrange
 
 
 class Told(msgspec.Struct, frozen=True, tag="told"):

@@ -14,10 +14,22 @@ from fairgate.domain.errors import FairgateError, LakeError, LogError, QueryErro
 from fairgate.entrypoints.desk.backtests import run_backtest
 from fairgate.entrypoints.desk.compacting import Compacting
 from fairgate.entrypoints.desk.queries import Queries
-from fairgate.entrypoints.desk.tasks import Backtest, Compact, Done, Export, Identify, Measure, Query, Refused, Task
+from fairgate.entrypoints.desk.tasks import (
+    Arrange,
+    Arranged,
+    Backtest,
+    Compact,
+    Done,
+    Export,
+    Identify,
+    Measure,
+    Query,
+    Refused,
+    Task,
+)
 from fairgate.entrypoints.desk.workers import scratch_of
 from fairgate.settings import Settings
-from fairgate.wiring import estimate_of_errors, existing_records, open_identifiers
+from fairgate.wiring import estimate_of_errors, existing_records, open_identifiers, planner
 
 _MEGABYTE = 1 << 20
 #: What a process needs beside a query: the interpreter, libraries, and the answer's rows in their several forms.
@@ -56,6 +68,8 @@ class Work:
                 return self._identify(task)
             case Measure():
                 return self._measure(task)
+            case Arrange():
+                return Done(), msgspec.json.encode(arranged(task))
 
     def _identify(self, task: Identify) -> tuple[Done, bytes]:
         """What accounts used; a list that the pack has no more is left out."""
@@ -91,6 +105,12 @@ class Work:
             bound_memory(self._settings.desk.sql_megabytes + _OWN_MEGABYTES)
             self._queries = Queries(self._settings, self._stack)
         return self._queries
+
+
+def arranged(task: Arrange) -> Arranged:
+    """A plan by the better planner that is there."""
+    found = planner()
+    return Arranged(found.name, found.plans(task.works, task.reviewers, task.now), found.why)
 
 
 def bound_memory(megabytes: int) -> None:

@@ -43,12 +43,13 @@ def offset_minutes(zone: str, time_us: int) -> int:
     Local mean times of long ago are rounded down to the minute. `zone` is a name as `parse` takes it, else BadValue;
     OverflowError for a time outside the years 1 to 9999.
     """
-    local = (_EPOCH + timedelta(microseconds=time_us)).astimezone(_zone(zone))
+    local = (_EPOCH + timedelta(microseconds=time_us)).astimezone(zone_of(zone))
     return (local.utcoffset() or timedelta()) // _MINUTE
 
 
 @lru_cache(maxsize=1_024)
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of a name as `parse` takes it, else BadValue."""
     key = parse(name).value
     with files("tzdata").joinpath("zoneinfo", *key.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key)

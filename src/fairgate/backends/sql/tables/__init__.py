@@ -3,13 +3,14 @@
 from fairgate.backends.sql.tables.appeals import APPEAL
 from fairgate.backends.sql.tables.audit import AUDIT_ROW
 from fairgate.backends.sql.tables.bulks import BULK, BULK_ACCOUNT, BULK_HAPPENING
-from fairgate.backends.sql.tables.cases import CASE, CASE_FED, CASE_HAPPENING, CASE_MEMBER
+from fairgate.backends.sql.tables.cases import CASE, CASE_FED, CASE_HAPPENING, CASE_KEPT, CASE_MEMBER
 from fairgate.backends.sql.tables.challenges import CHALLENGE
 from fairgate.backends.sql.tables.ledger import LEDGER_ENTRY, LEDGER_READ
 from fairgate.backends.sql.tables.looks import GOLD_CASE, LOOK, LOOK_GIVEN
 from fairgate.backends.sql.tables.metadata import METADATA
 from fairgate.backends.sql.tables.outbox import LETTER
 from fairgate.backends.sql.tables.people import PERSON, PERSON_SESSION
+from fairgate.backends.sql.tables.rota import REVIEWER
 
 __all__ = [
     "APPEAL",
@@ -20,6 +21,7 @@ __all__ = [
     "CASE",
     "CASE_FED",
     "CASE_HAPPENING",
+    "CASE_KEPT",
     "CASE_MEMBER",
     "CHALLENGE",
     "GOLD_CASE",
@@ -31,4 +33,5 @@ __all__ = [
     "METADATA",
     "PERSON",
     "PERSON_SESSION",
+    "REVIEWER",
 ]

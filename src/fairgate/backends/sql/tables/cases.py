@@ -46,6 +46,13 @@ CASE_MEMBER: Final = Table(
     comment="Whom cases are about.",
 )
 
+CASE_KEPT: Final = Table(
+    "review_case_kept",
+    METADATA,
+    Column("number", NUMBER, primary_key=True, autoincrement=False),
+    comment="Open cases that were drawn by lot.",
+)
+
 CASE_HAPPENING: Final = Table(
     "review_case_happening",
     METADATA,
