@@ -106,7 +106,8 @@ def test_a_case_from_the_report_to_the_label_in_the_lake(service: Service) -> No
         until(lambda: desk.get("/readyz").status_code == 200)  # so there is a lake
         until(lambda: len(rows(desk, asked)) == 1)
         [[of, bad, source, confidence, propensity, selected_by]] = rows(desk, asked)
-        assert (of, bad, source, confidence, propensity) == ("r1", True, "case", 0.9, 1.0)
+        assert (of, bad, source, confidence) == ("r1", True, "case", 0.9)
+        assert propensity in {1.0, 0.1}  # the lot, which one in ten is by, may have fallen on the only one
         assert "capped" in str(selected_by)
     data = ("--data", service.settings.data)
     listed = fairgate("audit", "list", *data, "--what", "label.given", "--json")

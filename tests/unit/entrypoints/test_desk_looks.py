@@ -353,6 +353,22 @@ def test_where_two_differ_it_is_for_those_who_lead_and_their_word_stands(
     ]  # fmt: skip
 
 
+def test_what_is_for_a_lead_to_settle_is_neither_merged_nor_split(desk: Desk, records: Records) -> None:
+    case, other = records.cases.open(Case(-1, ("a", "b"), FACTS, NOW)).case, there(records, "c")
+    decided(desk, case, **BAN)
+    done(say(desk, given(desk), **BENIGN))
+    seen = done(ask(desk, "/next", "lea"))["version"]
+    path, asked = f"/{case.number}", {"why": "one farm"}
+    assert refusal(ask(desk, f"{path}/split", "lea", seen, accounts=["b"], **asked)) == (409, "referred")
+    merging = {"other": other.number, "other_version": 1, **asked}
+    assert refusal(ask(desk, f"{path}/merge", "lea", seen, **merging)) == (409, "referred")
+    mine_now = mine(desk, other, "lea")
+    merging = {"other": case.number, "other_version": seen, **asked}
+    assert refusal(ask(desk, f"/{other.number}/merge", "lea", mine_now, **merging)) == (409, "referred")
+    assert read(desk, case.number, "lea")["case"]["version"] == seen
+    done(ask(desk, f"{path}/decision", "lea", seen, **BENIGN))
+
+
 def test_where_two_agree_on_what_was_done_nothing_more_happens(desk: Desk, records: Records, door: Door) -> None:
     case = there(records)
     desk.lot.falls = 0.0

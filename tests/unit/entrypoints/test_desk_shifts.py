@@ -14,8 +14,10 @@ from msgspec.structs import replace
 from fairgate.domain.action import Action
 from fairgate.domain.appeal import Appeal
 from fairgate.domain.audit import Kind
-from fairgate.domain.case import Case, CaseState, Facts, Happening
+from fairgate.domain.case import Case, CaseState, Facts, Happening, Outcome, Verdict
 from fairgate.domain.ledger import Subject
+from fairgate.domain.look import Kind as LookKind
+from fairgate.domain.look import OneLook
 from fairgate.domain.windows import DAY, HOUR, MINUTE
 from fairgate.domain.worth import Stake
 from fairgate.wiring import Records, open_records
@@ -196,6 +198,19 @@ def test_who_knows_an_account_is_kept_from_it_whatever_they_try(desk: Desk, reco
     tried = [each.doing.more for each in records.audit.rows(0, 99) if each.doing.what == Kind.REFUSED]
     assert tried == ['{"code":"apart"}'] * 3
     assert given(logged_in(desk, "lead")) == known.number
+
+
+def test_a_second_look_goes_to_nobody_who_knows_an_account_or_lacks_the_skill(desk: Desk, records: Records) -> None:
+    for account, reason in (("a", "farm"), ("b", "burst")):
+        case = there(records, account, 20.0, reason)
+        verdict = Verdict(Outcome.BAD, Action.BAN, (), 0.9, NOW, "lead", "so")
+        records.cases.store(replace(case, version=2, state=CaseState.DECIDED, verdict=verdict), [])
+        records.looks.keep([OneLook(-1, case.number, 0, LookKind.DOUBLE, 1.0, NOW)])
+    put(desk, apart=["a"])
+    assert refusal(logged_in(desk, "reviewer").ask("POST", "/v1/cases/next")) == (404, "no_case")
+    put(desk, apart=["a"], skills=["payments"])
+    assert given(logged_in(desk, "reviewer")) == case.number
+    assert given(logged_in(desk, "investigator")) == case.number - 1
 
 
 # ----------------------------------------------------------------------------------------------------------------- plan

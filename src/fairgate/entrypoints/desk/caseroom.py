@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fairgate.casework.dividing import parting
 from fairgate.casework.drawing import Taker, next_case
-from fairgate.casework.handling import Hand, Step, claimed, done_before, joining, merged, split, splitting
+from fairgate.casework.handling import Hand, Step, claimed, done_before, handed_up, joining, merged, split, splitting
 from fairgate.casework.worklist import Fit
 from fairgate.domain.access import Granted, Scope
 from fairgate.domain.case import Case, CaseState, Happening
@@ -81,9 +81,9 @@ class Caseroom:
         lead = not granted.key or Scope.AUDIT in granted.scopes
         return Hand(granted.by or ANYONE, self._records.clock.now(), lead, self._lasts)
 
-    async def fit(self, hand: Hand) -> Fit:
-        """What whoever asks may be given."""
-        return await self._planning.roster.fit(hand.by)
+    async def fit(self, granted: Granted) -> Fit:
+        """What somebody may be given."""
+        return await self._planning.roster.fit(self.hand(granted).by)
 
     async def file(self, number: int) -> tuple[Case, list[Happening]]:
         """The case of a number, and what happened to it."""
@@ -110,7 +110,7 @@ class Caseroom:
     async def next(self, granted: Granted) -> Case:
         """Claim the next case for somebody, or give them the one that they are at already."""
         hand = self.hand(granted)
-        fit, planned = await self.fit(hand), self._planning.planned_for(hand.by, hand.at)
+        fit, planned = await self.fit(granted), self._planning.planned_for(hand.by, hand.at)
         taker = Taker(hand.by, hand.lead, fit.suits)
         found = await self._records.do(lambda records: _next(records, hand, taker, planned, self._draw))
         if found is None:
@@ -157,6 +157,7 @@ class Caseroom:
                 return kept
             _check_seen(kept, seen)
             _check_seen(gone, other[1], "other_version")
+            _check_settled(records, number, other[0])
             one, two = merged(kept, gone, _knowing(records, hand), why)
             if not records.cases.merge(one.case, two.case, [one.happening]):
                 raise stale()
@@ -178,6 +179,7 @@ class Caseroom:
             if there is not None:
                 return case, there
             _check_seen(case, seen)
+            _check_settled(records, number)
             left, made = split(case, accounts, hand)
             how = parting(left.accounts, made.accounts, findings, hand.at)
 
@@ -258,6 +260,14 @@ def _next(records: Records, hand: Hand, taker: Taker, planned: Sequence[int], dr
         if records.cases.store(step.case, [step.happening]):
             return step.case
     return None
+
+
+def _check_settled(records: Records, *numbers: int) -> None:
+    """What two did not say the same of is decided as it is: else nobody would undo what the first of them did."""
+    for number in numbers:
+        if handed_up(records.cases.history(number)):
+            what = "two who looked at it did not say the same: it is decided as it is first"
+            raise CaseStands(number, "referred", what)
 
 
 def _check_seen(case: Case, seen: int, field: str = "If-Match") -> None:

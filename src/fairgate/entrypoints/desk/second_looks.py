@@ -60,9 +60,8 @@ class SecondLooks:
 
     async def next(self, granted: Granted) -> Given | None:
         """Give somebody a look, or the one again that they are at; None where an ordinary case is next."""
-        hand = self._caseroom.hand(granted)
-        fit = await self._caseroom.fit(hand)
-        return await self._records.do(lambda records: _next(records, hand, fit, self._draw))
+        hand, fit = self._caseroom.hand(granted), await self._caseroom.fit(granted)
+        return await self._records.do(lambda records: _Giving(records, hand, fit, self._draw).next())
 
     async def at(self, number: int, granted: Granted) -> Given | None:
         """The look at a case that somebody was given and has not done; None where they may see all of the case."""
@@ -159,58 +158,66 @@ class SecondLooks:
         return acts if not acts.key or Scope.ENFORCE in acts.scopes else None
 
 
-def _next(records: Records, hand: Hand, fit: Fit, draw: Random) -> Given | None:
-    """Give out a look: what holds something first. A gold case may come in the place of any other."""
-    given = [found for each in records.looks.given(hand.by) if (found := _current(records, each)) is not None]
-    at_work = next((each for each in given if each.look.claimed(hand.at) == hand.by), None)
-    if at_work is not None or _works(records, hand):
-        return at_work
-    waiting = records.looks.waiting(hand.by, hand.at, _MOST)
-    if waiting or records.case_queue.best(hand.at, escalated=False, after=None, limit=1):
-        gold = _gold(records, hand, fit, [each for each in given if each.look.kind is Kind.GOLD], draw)
-        if gold is not None:
-            return gold
-    for look in waiting:
-        if look.claim is None and hand.by in look.given:  # they gave it back, for a reason of theirs
-            continue
-        found = _current(records, look)
-        if found is None or not _may_judge(found.case, hand, fit):
-            continue
-        taken = second.taken(look, hand)
-        if records.looks.keep([taken]):
-            return Given(found.case, taken)
-    return None
+class _Giving(NamedTuple):
+    """Gives out one look."""
 
+    records: Records
+    hand: Hand
+    fit: Fit
+    draw: Random
 
-def _may_judge(case: Case, hand: Hand, fit: Fit) -> bool:
-    """Whether they can, and took no part in it: who has opened it knows more than the evidence."""
-    return hand.by not in {*case.barred, case.opened_by} and fit.suits(case)
+    def next(self) -> Given | None:
+        """What holds something first. A gold case may come in the place of any other, also of an ordinary one."""
+        records, hand = self.records, self.hand
+        given = [found for each in records.looks.given(hand.by) if (found := _current(records, each)) is not None]
+        at_work = next((each for each in given if each.look.claimed(hand.at) == hand.by), None)
+        if at_work is not None or self._works():
+            return at_work
+        waiting = records.looks.waiting(hand.by, hand.at, _MOST)
+        if waiting or records.case_queue.best(hand.at, escalated=False, after=None, limit=1):
+            gold = self._gold([each for each in given if each.look.kind is Kind.GOLD])
+            if gold is not None:
+                return gold
+        return next((found for look in waiting if (found := self._double(look)) is not None), None)
 
+    def _works(self) -> bool:
+        """Whether they are at an ordinary case."""
+        mine = self.records.cases.found(CasesWanted(CaseState.OPEN, claimed_by=self.hand.by), -1, _MOST)
+        return any(each.claimed(self.hand.at) == self.hand.by for each in mine)
 
-def _works(records: Records, hand: Hand) -> bool:
-    """Whether somebody is at an ordinary case."""
-    mine = records.cases.found(CasesWanted(CaseState.OPEN, claimed_by=hand.by), -1, _MOST)
-    return any(each.claimed(hand.at) == hand.by for each in mine)
+    def _may_judge(self, case: Case) -> bool:
+        """Whether it suits them, and they took no part in it: who has opened it knows more than the evidence."""
+        return self.hand.by not in {*case.barred, case.opened_by} and self.fit.suits(case)
 
+    def _double(self, look: OneLook) -> Given | None:
+        """A double look, where they may have it."""
+        if look.claim is None and self.hand.by in look.given:  # they gave it back, for a reason of theirs
+            return None
+        found = _current(self.records, look)
+        if found is None or not self._may_judge(found.case):
+            return None
+        taken = second.taken(look, self.hand)
+        return Given(found.case, taken) if self.records.looks.keep([taken]) else None
 
-def _gold(records: Records, hand: Hand, fit: Fit, given: list[Given], draw: Random) -> Given | None:
-    """A gold case that is slipped in, mostly none; also one that they have given back."""
-    again = {each.case.number: each for each in given}
-    chosen = second.gold([*again, *records.gold.unseen(hand.by, _MOST)], draw)
-    if chosen is None:
-        return None
-    number, propensity = chosen
-    case = records.cases.get(number)
-    if case is None or case.verdict is None or hand.by == case.verdict.by or not _may_judge(case, hand, fit):
-        return None
-    if number in again:
-        look = second.taken(again[number].look, hand)
-    else:
-        look = second.gold_look(case, rounds(records.cases.history(number)), propensity, hand)
-    if not records.looks.keep([look]):
-        return None
-    kept = next(each for each in reversed(records.looks.given(hand.by)) if each.case == number)
-    return Given(case, kept)
+    def _gold(self, given: list[Given]) -> Given | None:
+        """A gold case that is slipped in, mostly none; also one that they have given back."""
+        records, hand = self.records, self.hand
+        again = {each.case.number: each for each in given}
+        chosen = second.gold([*again, *records.gold.unseen(hand.by, _MOST)], self.draw)
+        if chosen is None:
+            return None
+        number, propensity = chosen
+        case = records.cases.get(number)
+        if case is None or case.verdict is None or hand.by == case.verdict.by or not self._may_judge(case):
+            return None
+        if number in again:
+            look = second.taken(again[number].look, hand)
+        else:
+            look = second.gold_look(case, rounds(records.cases.history(number)), propensity, hand)
+        if not records.looks.keep([look]):
+            return None
+        kept = next(each for each in reversed(records.looks.given(hand.by)) if each.case == number)
+        return Given(case, kept)
 
 
 def _at(records: Records, number: int, by: str) -> Given | None:
