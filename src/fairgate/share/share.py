@@ -242,8 +242,11 @@ class Share:
 
     def _node(self, stock: Stock, account: str) -> AccountNode:
         """The account's node in a pool that is up to date. Those who wait have their turn with `advance`."""
-        _name(account)
         stock.refill(self._clock())
+        node = stock.tree.accounts.get(account) if type(account) is str else None
+        if node is not None and account not in self._passing:  # it was looked at before, as most were
+            return node
+        _name(account)
         standing = self.standings.get(account)
         if standing is None:
             if account in self._passing:
