@@ -10,7 +10,7 @@ from fairgate.language.check_pack import check_pack
 from fairgate.language.checked import CheckedPack
 from fairgate.language.pack_file import pack_from_texts
 from fairgate.pipeline.backtest import Material, backtest
-from fairgate.pipeline.backtest.report import RuleResult
+from fairgate.pipeline.backtest.report import Report, RuleResult
 from tests.unit.pipeline.test_backtest import BASE, SECRET, START, event, recorded, rule, written
 
 #: Both rules fire on each payment that is labelled here.
@@ -23,8 +23,8 @@ def pack(label: str = WITH_SELECTORS) -> CheckedPack:
     return check_pack(pack_from_texts({"pack.toml": text}), TYPES)
 
 
-def results(folder: Path, *labels: dict[str, object], checked: CheckedPack | None = None) -> dict[str, RuleResult]:
-    """What a backtest says of each rule where one payment was made and these labels were given of it, in this order."""
+def report_of(folder: Path, *labels: dict[str, object], checked: CheckedPack | None = None) -> Report:
+    """A backtest's report where one payment was made and these labels were given of it, in this order."""
     events = [event(1, "pay", START, account="a", amount=100.0)]
     for number, data in enumerate(labels, 2):
         kind = "dispute" if data.pop("disputed", False) else "pay.label"
@@ -32,8 +32,12 @@ def results(folder: Path, *labels: dict[str, object], checked: CheckedPack | Non
     checked = checked or pack()
     inputs = written(folder, events)
     recording = recorded(checked, inputs, folder / "recording")
-    report = backtest(checked, checked, Material(recording, [], folder / "scratch", SECRET))
-    return {each.name: each for each in report.rules}
+    return backtest(checked, checked, Material(recording, [], folder / "scratch", SECRET))
+
+
+def results(folder: Path, *labels: dict[str, object], checked: CheckedPack | None = None) -> dict[str, RuleResult]:
+    """What it says of each rule."""
+    return {each.name: each for each in report_of(folder, *labels, checked=checked).rules}
 
 
 def scored(result: RuleResult) -> tuple[int, int, int]:
@@ -73,3 +77,21 @@ def test_a_label_type_that_does_not_say_whether_it_was_by_lot_was_not(tmp_path: 
     checked = pack('bad = "bool"\nselected_by = "text"\n')
     found = results(tmp_path, {**BAD, "selected_by": "dear"}, checked=checked)
     assert (scored(found["dear"]), scored(found["dearer"])) == (NOT_LABELLED, IS_BAD)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores"),
+    [
+        pytest.param([{**BAD, **OWN}], NOT_LABELLED, id="a rule picked it"),
+        pytest.param([{**BAD, **OWN, "selected_by": "dear dearer"}], NOT_LABELLED, id="two did"),
+        pytest.param([{**BAD, **OWN, "propensity": 0.1}], IS_BAD, id="by lot"),
+        pytest.param([BAD], IS_BAD, id="nobody says who picked it"),
+        pytest.param([{**BAD, "selected_by": ""}], IS_BAD, id="nobody picked it"),
+        pytest.param([BAD, {**BENIGN, **OWN}], IS_BAD, id="the bank had said otherwise before"),
+    ],
+)
+def test_what_decisions_picked_to_be_labelled_never_scores_decisions(
+    tmp_path: Path, labels: list[dict[str, object]], scores: tuple[int, int, int]
+) -> None:
+    found = report_of(tmp_path, *(dict(each) for each in labels)).interventions.new
+    assert (found.labelled, found.bad, 0 if found.recall is None else found.recall.whole) == scores

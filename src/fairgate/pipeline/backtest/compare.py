@@ -128,8 +128,9 @@ class _Comparison:
         return tuple(ActionCount(each.word, counts[0].get(each, 0), counts[1].get(each, 0)) for each in Action)
 
     def _interventions(self) -> Interventions:
-        bad = sum(self.bad.values())
-        old, new = self.decisions.filter("before"), self.decisions.filter("after")
+        decisions = self.decisions.with_columns(bad="free")
+        bad = int(self.labelled["free"].sum())
+        old, new = decisions.filter("before"), decisions.filter("after")
         return Interventions(
             old=caught(old, bad),
             new=caught(new, bad),

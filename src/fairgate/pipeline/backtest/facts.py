@@ -9,8 +9,14 @@ from fairgate.language.to_polars import missing_columns
 from fairgate.pipeline.backtest.decisions import as_text
 from fairgate.pipeline.backtest.history import History
 
-#: What a label says of an event, its own number, and which rule alone picked the event for it.
-_KNOWN = {"event": pl.Int64(), "bad": pl.Boolean(), "known": pl.Int64(), "selector": pl.String()}
+#: What a label says of an event, its own number, which rule alone picked the event for it, and whether decisions did.
+_KNOWN = {
+    "event": pl.Int64(),
+    "bad": pl.Boolean(),
+    "known": pl.Int64(),
+    "selector": pl.String(),
+    "picked": pl.Boolean(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,8 @@ class Facts:
     `events` has the columns `event`, `type`, `time`, `source`, `id`, `recorded` (the action when it was recorded) and
     `bad`, the last known label (null: none). Where only one rule picked the event to be labelled so, and not by lot,
     `selector` is its name, and `apart` the last label that it did not pick: its own finds must not speak for a rule.
-    `labelled` has `type`, `bad`, `selector` and `apart` of all events that have a label.
+    `free` is the last label that no decision picked: what decisions found must not speak for decisions. `labelled` has
+    `type`, `bad`, `selector`, `apart` and `free` of all events that have a label.
     """
 
     events: pl.DataFrame
@@ -44,8 +51,9 @@ def facts_of(history: History, events: Mapping[str, pl.DataFrame]) -> Facts:
     said = pl.concat([pl.DataFrame(schema=_KNOWN), *known]).sort("known")
     last = said.unique("event", keep="last").select("event", "bad", "selector")
     apart = said.filter(pl.col("selector").is_null()).unique("event", keep="last").select("event", apart="bad")
-    bad = last.join(apart, on="event", how="left")
-    labelled = bad.join(asked, on="event").select("type", "bad", "selector", "apart")
+    free = said.filter(~pl.col("picked")).unique("event", keep="last").select("event", free="bad")
+    bad = last.join(apart, on="event", how="left").join(free, on="event", how="left")
+    labelled = bad.join(asked, on="event").select("type", "bad", "selector", "apart", "free")
     counts = dict(labelled.filter("bad").group_by("type").len().iter_rows())
     by_type = {name: counts.get(name, 0) for name in history.types}
     return Facts(facts.join(bad, on="event", how="left"), by_type, labelled)
@@ -96,8 +104,11 @@ def _spoken_of(history: History, label_type: str) -> Sequence[str]:
 
 def _labels(history: History, label_type: str) -> pl.LazyFrame:
     """A label type's events as what they say of which event. A label that says nothing is left out."""
-    selector = _selector(history.columns(label_type).present)
-    labels = history.events(label_type).select(source="_source", id="of", bad="bad", known="event", selector=selector)
+    present = history.columns(label_type).present
+    selector = _selector(present)
+    labels = history.events(label_type).select(
+        source="_source", id="of", bad="bad", known="event", selector=selector, picked=_picked(present)
+    )
     return labels.drop_nulls("bad")
 
 
@@ -106,8 +117,18 @@ def _selector(present: Collection[str]) -> pl.Expr:
     if "selected_by" not in present:
         return pl.lit(None, pl.String)
     by = pl.col("selected_by").cast(pl.String)
-    by_lot = (pl.col("propensity") < 1).fill_null(value=False) if "propensity" in present else pl.lit(value=False)
-    return pl.when(by_lot | by.str.contains(" ", literal=True)).then(None).otherwise(by)
+    return pl.when(_by_lot(present) | by.str.contains(" ", literal=True)).then(None).otherwise(by)
+
+
+def _picked(present: Collection[str]) -> pl.Expr:
+    """Whether rules picked an event to be labelled, one or several, and not by lot."""
+    if "selected_by" not in present:
+        return pl.lit(value=False)
+    return (pl.col("selected_by").cast(pl.String).str.len_bytes() > 0).fill_null(value=False) & ~_by_lot(present)
+
+
+def _by_lot(present: Collection[str]) -> pl.Expr:
+    return (pl.col("propensity") < 1).fill_null(value=False) if "propensity" in present else pl.lit(value=False)
 
 
 def _known(labels: pl.LazyFrame, events: pl.DataFrame) -> pl.DataFrame:
