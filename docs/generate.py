@@ -4,15 +4,20 @@ A generated part stands between `<!-- generated: name -->` and `<!-- end -->`. `
 a page is stale.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from inspect import cleandoc
 from pathlib import Path
+from typing import Any
 
 from msgspec import NODEFAULT, Struct, inspect
 
 from fairgate.domain.windows import DAY, HOUR, MINUTE, SECOND, WINDOW_ALIASES, WINDOWS
+from fairgate.entrypoints.desk.app import described
+from fairgate.entrypoints.openapi import ALL_ROUTES, document
+from fairgate.ingest.decode import Decoder
 from fairgate.ingest.identifiers import TYPES
 from fairgate.language.aggregates import AGGREGATES, Gathering
 from fairgate.language.declarations import RESERVED
@@ -55,8 +60,12 @@ from fairgate.simulate.world_file import (
     Service,
     World,
 )
+from fairgate.wiring import load_checked
 
 REFERENCE = Path(__file__).parent / "reference"
+#: Where the console's types are made from.
+CONSOLE = Path(__file__).parents[1] / "web" / "openapi"
+_WORDS = frozenset({"description", "summary", "title"})
 _PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 #: What each key of a pack's tables means. A key without an entry here stops the generator.
@@ -555,8 +564,27 @@ def generated(page: str) -> str:
     return _PART.sub(lambda match: f"{match[1]}{PARTS[match[2]]()}\n{match[3]}", page)
 
 
+def api_documents() -> Mapping[str, str]:
+    """What desk and door can be asked, as the console's types are made of it: without words, which no type needs."""
+    checked = load_checked("ai_api")
+    door = document(ALL_ROUTES, checked, Decoder(checked, 0).wires)
+    documents = {"desk.json": described().openapi(), "door.json": door}
+    return {name: json.dumps(_bare_of_words(each), indent=1, sort_keys=True) + "\n" for name, each in documents.items()}
+
+
+def _bare_of_words(part: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(part, list):
+        return [_bare_of_words(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    left = {name: each for name, each in part.items() if not (name in _WORDS and isinstance(each, str | list))}
+    return {name: _bare_of_words(each) for name, each in left.items() if name not in {"example", "examples"}}
+
+
 def main() -> None:
-    """Rewrite every reference page."""
+    """Rewrite every reference page, and what the console's types are made of."""
+    for name, text in api_documents().items():
+        (CONSOLE / name).write_text(text)
     for path in sorted(REFERENCE.glob("*.md")):
         page = path.read_text("utf-8")
         path.write_text(generated(page), "utf-8")

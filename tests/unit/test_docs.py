@@ -273,3 +273,8 @@ def test_the_container_asks_itself_whether_it_is_ready_in_python_that_runs() -> 
     code = re.findall(r'"([^"]*)"', health.partition("CMD")[2])[-1]
     compile(code, "HEALTHCHECK", "exec")
     assert f":{dict(instructions())['EXPOSE']}/readyz" in code
+
+
+def test_what_the_consoles_types_are_made_of_is_current(generate: ModuleType) -> None:
+    for name, text in generate.api_documents().items():
+        assert (generate.CONSOLE / name).read_text() == text, f"{name} is stale: run make docs"

@@ -18,6 +18,8 @@ from fairgate.entrypoints.desk import (
     bulk_routes,
     case_routes,
     challenge_routes,
+    console,
+    door_routes,
     gather_routes,
     job_routes,
     people_routes,
@@ -59,16 +61,23 @@ class Going(Protocol):
 
 def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     """The application around an office; `failed` is called where something that must go on by itself has ended."""
+    app = described(_life(office, failed))
+    app.state.office = office
+    answer_problems(app, office.watch.refused)
+    app.add_middleware(Edge, office=office)
+    return app
+
+
+def described(lifespan: Callable[[FastAPI], Any] | None = None) -> FastAPI:
+    """All that can be asked of a desk, with no office behind it: its OpenAPI is that of any."""
     app = FastAPI(
         title="Fairgate desk",
         version=__version__,
         description=_ABOUT,
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
-        lifespan=_life(office, failed),
+        lifespan=lifespan,
     )
-    app.state.office = office
-    answer_problems(app, office.watch.refused)
     app.include_router(sql_routes.routes)
     app.include_router(job_routes.routes)
     app.include_router(record_routes.routes)
@@ -82,8 +91,9 @@ def app_of(office: Office, failed: Callable[[], None]) -> FastAPI:
     app.include_router(bulk_routes.routes)
     app.include_router(quality_routes.routes)
     app.include_router(shift_routes.routes)
+    app.include_router(door_routes.routes)
     _operating(app)
-    app.add_middleware(Edge, office=office)
+    app.include_router(console.routes)  # last: it answers whatever else is asked for
     return app
 
 

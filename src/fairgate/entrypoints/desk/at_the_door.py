@@ -2,8 +2,10 @@
 
 import logging
 import ssl
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -72,6 +74,15 @@ class AtTheDoor:
         """Put something at the door; see `post`."""
         return await self._ask("PUT", path, msgspec.json.encode(body), granted)
 
+    async def forward(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], granted: Granted
+    ) -> httpx.Response:
+        """Ask the door whatever somebody asks it, by a path with its query; returns its answer, also a refusal.
+
+        Raises `Refusal` where the door can't be reached.
+        """
+        return await self._sent(method, path, body, granted, headers)
+
     async def standing(self, account: str) -> Standing:
         """How an account stands, asked in the desk's own name."""
         answer = await self._ask("GET", f"/v1/accounts/{quote(account, safe='')}/standing", b"", _OWN)
@@ -99,11 +110,13 @@ class AtTheDoor:
             raise _refused(answer)
         return answer.content
 
-    async def _sent(self, method: str, path: str, body: bytes, granted: Granted) -> httpx.Response:
+    async def _sent(
+        self, method: str, path: str, body: bytes, granted: Granted, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> httpx.Response:
         try:
             async with httpx.AsyncClient(
                 base_url=url_of(self._door),
-                headers={"authorization": self._passes.issue(granted)},
+                headers={**headers, "authorization": self._passes.issue(granted)},
                 timeout=_PATIENCE,
                 verify=_trusted(self._door.tls_cert),
                 trust_env=False,  # a pass is never sent through a proxy that the environment happens to name

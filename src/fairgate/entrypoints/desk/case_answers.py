@@ -311,6 +311,19 @@ class CaseList:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueAnswer:
+    """Cases that wait, in the order in which they are worth looking at; of how many `open` ones, how many `ready`.
+
+    `minutes` is how long the open ones take.
+    """
+
+    cases: list[CaseAnswer]
+    open: int
+    ready: int
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
 class CaseSplit:
     """A case with the accounts that stay, and the one that was `made` of those that went."""
 

@@ -24,6 +24,7 @@ from fairgate.entrypoints.desk.case_answers import (
     HappeningAnswer,
     MergeAsked,
     NoteAsked,
+    QueueAnswer,
     SnoozeAsked,
     SplitAsked,
     VerdictAsked,
@@ -123,6 +124,24 @@ async def cases(
     page = found[:limit]
     following = page[-1].number if len(found) > limit else None
     return _json(CaseList([case_shown(desk, each) for each in page if each.number not in hidden], following))
+
+
+@routes.get("/v1/cases/queue", response_model=QueueAnswer, responses=documented(401, 403, 422, 503))
+async def queue(
+    desk: Desk, granted: Reviewer, limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 200
+) -> Response:
+    """The open cases that wait for somebody, the most valuable first, with those that are yours before them.
+
+    Scope `review`. What waits for leads comes first where you lead, and before all that what you are to judge by the
+    evidence alone.
+    """
+    found, waiting = await desk.caseroom.queue(granted, limit)
+    hidden = await desk.second_looks.hidden(granted)
+    shown = [case_shown(desk, each) for each in found if each.number not in hidden]
+    for number in sorted(hidden):
+        blind = await desk.second_looks.at(number, granted)
+        shown[:0] = [] if blind is None else [blind_shown(desk, blind)]
+    return _json(QueueAnswer(shown, waiting.open, waiting.ready, waiting.minutes))
 
 
 @routes.get("/v1/cases/{number}", response_model=CaseFile, responses=documented(401, 403, 404, 422, 503))
@@ -254,7 +273,7 @@ def _told_blind(desk: Office, given: Given) -> Response:
 
 
 def _json(
-    value: CaseAnswer | CaseFile | CaseList | CaseSplit | CaseDecided, status: int = 200, version: int = 0
+    value: CaseAnswer | CaseFile | CaseList | CaseSplit | CaseDecided | QueueAnswer, status: int = 200, version: int = 0
 ) -> Response:
     headers = {"Cache-Control": "no-store"} | ({"ETag": f'"{version}"'} if version else {})
     return Response(msgspec.json.encode(value), status, headers, "application/json")

@@ -23,7 +23,7 @@ from fairgate.entrypoints.desk.problems import Refusal
 from fairgate.entrypoints.desk.records import DeskRecords
 from fairgate.entrypoints.desk.roster import apart_of
 from fairgate.entrypoints.door.bodies import ANYONE
-from fairgate.ports.cases import CasesWanted, Opened
+from fairgate.ports.cases import CasesWanted, Opened, Waiting
 from fairgate.settings import Settings
 from fairgate.wiring import Records
 
@@ -116,6 +116,20 @@ class Caseroom:
         if found is None:
             raise Refusal(404, "no_case", "no case is ready for you")
         return found
+
+    async def queue(self, granted: Granted, limit: int) -> tuple[list[Case], Waiting]:
+        """What is somebody's and what waits, in the order of its value, and how much waits in all."""
+        hand = self.hand(granted)
+
+        def looked(records: Records) -> tuple[list[Case], Waiting]:
+            mine = records.cases.found(CasesWanted(CaseState.OPEN, claimed_by=hand.by), -1, _AT_WORK)
+            cases = [case for case in mine if case.claimed(hand.at) == hand.by]
+            for escalated in (True, False) if hand.lead else (False,):
+                ready = records.case_queue.best(hand.at, escalated=escalated, after=None, limit=limit)
+                cases += [case for case in ready if hand.by not in case.barred]
+            return cases[:limit], records.case_queue.waiting(hand.at)
+
+        return await self._records.do(looked)
 
     async def change(self, number: int, seen: int, deed: Deed, granted: Granted) -> Case:
         """Do something to the version of a case that somebody has seen."""

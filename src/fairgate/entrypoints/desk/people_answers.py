@@ -95,7 +95,7 @@ class SessionAnswer:
     """
 
     name: str
-    role: Role
+    role: Role | None
     scopes: list[str]
     csrf: str
     must_enrol: bool

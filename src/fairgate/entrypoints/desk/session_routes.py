@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from fairgate.domain.access import Scope
 from fairgate.domain.errors import LastAdmin
 from fairgate.entrypoints.desk.admission import admitted
 from fairgate.entrypoints.desk.office import Desk, Office, Signed
@@ -22,6 +23,7 @@ from fairgate.entrypoints.desk.people_answers import (
 )
 from fairgate.entrypoints.desk.problems import Refusal, documented
 from fairgate.entrypoints.desk.sessions import SignedIn
+from fairgate.entrypoints.door.bodies import ANYONE
 
 routes = APIRouter(tags=["Sessions"])
 _NO_STORE: Final = {"Cache-Control": "no-store"}
@@ -40,9 +42,16 @@ async def log_in(asked: LogIn, request: Request, desk: Desk) -> Response:
 
 
 @routes.get("/v1/session", response_model=SessionAnswer, responses=documented(401, 403, 503))
-async def who_am_i(signed: Signed) -> Response:
-    """Who is logged in, and what their pages must send. For whoever is logged in."""
-    return Response(msgspec.json.encode(_shown(signed)), 200, _NO_STORE, "application/json")
+async def who_am_i(request: Request, desk: Desk) -> Response:
+    """Who is logged in, and what their pages must send. For whoever is logged in.
+
+    While a desk is open to everyone on its machine that is anyone, who may all and has no role.
+    """
+    if desk.access.open:
+        shown = SessionAnswer(ANYONE, None, sorted(Scope), "", must_enrol=False)
+    else:
+        shown = _shown(await desk.sessions.signed_in(request))
+    return Response(msgspec.json.encode(shown), 200, _NO_STORE, "application/json")
 
 
 @routes.delete("/v1/session", status_code=204, responses=documented(401, 403, 503))

