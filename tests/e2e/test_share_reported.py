@@ -70,7 +70,7 @@ def test_a_stream_is_charged_while_it_runs_so_the_next_one_has_to_wait(tmp_path:
             share.post("settle", grant=share.granted("streamer", input_tokens=0, max_output=1), input=0, output=0)
         grant = share.granted("streamer", input_tokens=10, max_output=5_000)
         assert share.acquire("next", input_tokens=1).status_code == 200
-        assert share.post("charge", grant=grant, output=2_000).json() == {"charged": True}
+        assert share.post("charge", grant=grant, output=2_000).json() == {"charged": True, "stop": False}
         assert share.pool()["level"] < 0
         assert share.acquire("next", input_tokens=1).status_code == 429
 

@@ -25,7 +25,7 @@ _TOLERANCE: Final = 1e-6
 _LIFE: Final = 5.0
 _COST: Final = TokenCost()
 #: What classes weigh, and what a newcomer has used, in mean requests, when it leaves the arrivals.
-_CLASSES: Final = {"established": 0.9, "probation": 0.1, "arrivals": 0.025}
+_CLASSES: Final = {"established": 0.9, "probation": 0.08, "arrivals": 0.02}
 _PROVES: Final = 5
 #: What is asked for at once: a prompt, and an answer that weighs twice as much.
 _MOST_READ, _MOST_WRITTEN = 300, 400
