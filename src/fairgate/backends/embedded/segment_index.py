@@ -59,13 +59,13 @@ class SegmentIndex:
 
         Raises `LogDamaged` at the first that isn't whole, with those before it noted.
         """
-        sequence, record = -1, b""
+        before, record = self.sequence, b""
         try:
-            for sequence, record in file.frames(fd, Position(self.sequence, self.offset), end):  # noqa: B007 - the last
+            for _, record in file.frames(fd, Position(self.sequence, self.offset), end):
                 self._place(len(record))
         finally:
-            if sequence >= 0:
-                self.checksum = file.checksum(sequence, record)
+            if self.sequence > before:
+                self.checksum = file.checksum(self.sequence - 1, record)
 
     def near(self, sequence: int) -> Position:
         """Return the place of a frame at most `STRIDE - 1` frames before the one with this sequence."""

@@ -124,11 +124,12 @@ def _standing(person: Person) -> tuple[object, ...]:
 
 
 def _visit(connection: Connection, token: bytes) -> Visit | None:
-    row = connection.execute(select(PERSON_SESSION).where(_SESSION.token == token)).one_or_none()
-    if row is None:
+    found = connection.execute(select(PERSON_SESSION).where(_SESSION.token == token)).mappings().one_or_none()
+    if found is None:
         return None
-    whose = connection.execute(select(PERSON).where(_PERSON.id == row.person)).one_or_none()
-    return None if whose is None else Visit(Session(**row._mapping), _person(whose))  # noqa: SLF001 - its public name
+    session = Session(**found)
+    whose = connection.execute(select(PERSON).where(_PERSON.id == session.person)).one_or_none()
+    return None if whose is None else Visit(session, _person(whose))
 
 
 def _check_admins(connection: Connection, before: Person, after: Person) -> None:

@@ -135,7 +135,7 @@ def _measuring(chosen: str, terms: Bulk | None, views: Mapping[str, str], now: i
         paid AS ({_paid(terms, views, now)})
         SELECT account, begun.at, paid.days_30, paid.days_90, rules, log_odds, source, id
         FROM known LEFT JOIN against USING (account) LEFT JOIN begun USING (account) LEFT JOIN paid USING (account)
-        ORDER BY account"""  # noqa: S608 - what is put in is a quoted text, a number, or made below
+        ORDER BY account"""  # noqa: S608 - what is put in is quoted texts, a number, or made below of such
 
 
 def _begun(terms: Bulk | None, views: Mapping[str, str]) -> str:
@@ -152,5 +152,4 @@ def _paid(terms: Bulk | None, views: Mapping[str, str], now: int) -> str:
     only = "".join(f" AND {quoted(name)} = {literal(value)}" for name, value in terms.paid_if.items())
     sums = (f"sum({amount}) FILTER (WHERE epoch_us(_time) >= {now - days * DAY}) AS days_{days}" for days in (30, 90))
     chosen, view = f"account, {', '.join(sums)}", quoted(views[terms.paid])
-    # What is put in is a quoted name, a quoted text or a number.
-    return f"SELECT {chosen} FROM {view} WHERE isfinite({amount}){only} GROUP BY account"  # noqa: S608 - as said above
+    return f"SELECT {chosen} FROM {view} WHERE isfinite({amount}){only} GROUP BY account"  # noqa: S608 - quoted, or numbers

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from statistics import fmean
 from typing import Final
 
@@ -16,6 +17,7 @@ from fairgate.entrypoints.desk.problems import Refusal, refusal_of
 from fairgate.entrypoints.desk.records import DeskRecords, NoRecords
 from fairgate.entrypoints.desk.tasks import Measure, Refused
 from fairgate.entrypoints.desk.workers import Workers
+from fairgate.wiring import Records
 
 #: Days that are looked back for how reviewers err.
 WINDOW: Final = 30
@@ -65,8 +67,7 @@ class Measuring:
         while True:
             pause = _EVERY
             try:
-                since = self._records.clock.now() - WINDOW * DAY
-                if await self._records.do(lambda records: bool(records.looks.done(since, 1))):  # noqa: B023 - called at once
+                if await self._records.do(partial(_looked, since=self._records.clock.now() - WINDOW * DAY)):
                     await self.measure(WINDOW)
             except NoRecords:
                 pause = _AGAIN
@@ -81,3 +82,8 @@ class Measuring:
         if isinstance(answer, Refused):
             raise refusal_of(answer)
         return answer[1]
+
+
+def _looked(records: Records, since: int) -> bool:
+    """Whether anybody has looked at a case since."""
+    return bool(records.looks.done(since, 1))

@@ -33,10 +33,12 @@ RETURN: Final = "/v1/session/oidc/callback"
 #: Who begins must be back within this.
 FLOW: Final = 10 * MINUTE
 #: The environment has the client's secret; without one PKCE alone shows who asks.
-SECRET_VARIABLE: Final = "FAIRGATE_OIDC_SECRET"  # noqa: S105 - a name
+SECRET_VARIABLE: Final = "FAIRGATE_OIDC_SECRET"  # noqa: S105 - the name of the variable
 #: By public keys alone: with a symmetric one whoever can check could sign.
 _ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519"]
 _PATIENCE = 10.0
+#: Characters of who somebody is, as OpenID Connect has it.
+_LONGEST_SUBJECT: Final = 255
 _MOST_BYTES = 1 << 20
 #: Seconds by which the provider's clock may be off.
 _LEEWAY = 60
@@ -134,7 +136,7 @@ class Oidc:
 
     def _known(self, asked: OidcSettings, claims: dict[str, object]) -> Known:
         subject, name = claims.get("sub"), claims.get(asked.name_claim)
-        if not isinstance(subject, str) or not 0 < len(subject) <= 255:  # noqa: PLR2004 - as OpenID Connect has it
+        if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT:
             raise _refused("the provider does not say who this is")
         if asked.name_claim == "email" and claims.get("email_verified") is not True:
             name = None
@@ -198,7 +200,7 @@ async def _fetched(
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         _log.warning("the provider of identities can't be reached", exc_info=error)
         raise _unavailable() from error
-    if method == "POST" and 400 <= answer.status_code < 500:  # noqa: PLR2004 - it speaks of the code
+    if method == "POST" and answer.is_client_error:  # it speaks of the code
         raise _refused("the provider does not take the code: begin again")
     if answer.status_code != httpx.codes.OK or len(answer.content) > _MOST_BYTES:
         _log.warning("the provider of identities answered with status %d", answer.status_code)
